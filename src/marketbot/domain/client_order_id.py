@@ -1,0 +1,49 @@
+"""The client order id: a name for an order that is known before it is sent and never used twice.
+
+It is a pure function of the installation, the signal, the account, the leg and the attempt, so a process that starts over
+writes the same name. Bybit wants ids "always unique" across time (venues/bybit.md), so the installation's own tag, drawn
+once when the database is made, stands in front. Only letters and digits are used, 24 of them: OKX takes 32 alphanumerics,
+Binance and Bybit 36.
+"""
+
+from __future__ import annotations
+
+from marketbot.domain.ids import AccountId, ClientOrderId, SignalId
+from marketbot.domain.side import Leg
+
+PREFIX = "mb"
+TAG_LENGTH = 6
+MAX_ATTEMPT = 35
+"""The attempt is one base-36 digit; it grows only after a venue's definite refusal."""
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_SIGNAL_WIDTH = 8
+_ACCOUNT_WIDTH = 6
+_LEG_LETTER = {Leg.ENTRY: "e", Leg.STOP_LOSS: "s", Leg.TAKE_PROFIT: "t", Leg.EXIT: "x", Leg.EMERGENCY_EXIT: "m"}
+
+
+def _base36(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits.append(_DIGITS[digit])
+    if number:
+        raise OverflowError("the number does not fit the client order id")
+    return "".join(reversed(digits))
+
+
+def client_order_stem(tag: str, signal_id: SignalId, account_id: AccountId) -> str:
+    """Return what the ids of one intent's orders begin with."""
+    return f"{PREFIX}{tag}{_base36(signal_id, _SIGNAL_WIDTH)}{_base36(account_id, _ACCOUNT_WIDTH)}"
+
+
+def client_order_id(stem: str, leg: Leg, attempt: int = 0) -> ClientOrderId:
+    """Return the id of one leg's order; ``attempt`` counts from 0."""
+    if not 0 <= attempt <= MAX_ATTEMPT:
+        raise OverflowError("too many attempts at one leg")
+    return ClientOrderId(f"{stem}{_LEG_LETTER[leg]}{_DIGITS[attempt]}")
+
+
+def is_ours(text: str, tag: str) -> bool:
+    """Tell whether a venue's order was placed by this installation."""
+    return text.startswith(PREFIX + tag)

@@ -1,0 +1,1 @@
+"""Postgres: the truth about signals, intents, orders and positions, and the queue between workers."""
