@@ -1,7 +1,7 @@
 """The life of one order at a venue.
 
-``planned`` means stored and provably not on the wire. ``submitted`` means it may be. From ``submitted`` an order goes only where an
-answer sends it; without an answer it is ``unconfirmed``, and that state is left by evidence alone.
+``planned`` means stored and provably not on the wire. ``submitted`` means it may be. From ``submitted`` an order goes only
+where an answer sends it; without an answer it is ``unconfirmed``, and that state is left by evidence alone.
 """
 
 from __future__ import annotations
