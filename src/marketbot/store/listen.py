@@ -1,0 +1,124 @@
+"""Wake up when another process says that there is work. A nudge may get lost; the caller's slow poll is the net."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+import asyncpg
+import structlog
+
+from marketbot.store.pool import Connection, Unavailable, connect, is_unavailable
+
+RECONNECT_FIRST_S = 0.1
+RECONNECT_MAX_S = 5.0
+# A host that vanished closes no connection: ask now and then, and give up on silence.
+HEARTBEAT_S = 15.0
+HEARTBEAT_TIMEOUT_S = 5.0
+
+# A wrong password or a missing database may be put right while we wait.
+REFUSED = (asyncpg.PostgresError, asyncpg.InterfaceError, PermissionError)
+
+log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """One direct connection that LISTENs on `channels`, for as long as it is open, across reconnects.
+
+    A nudge carries no payload: the rows are the truth. Coming (back) up nudges every channel, since something may
+    have been said meanwhile.
+    """
+
+    def __init__(self, dsn: str, channels: Iterable[str], *, name: str = "listener") -> None:
+        self._dsn = dsn
+        self._name = name
+        self._nudges = {channel: asyncio.Event() for channel in channels}
+        self._connected = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        state = "connected" if self._connected.is_set() else "away"
+        return f"<Listener {self._name} {state} channels={','.join(self._nudges)}>"
+
+    @property
+    def connected(self) -> asyncio.Event:
+        """Return an event that is set while LISTEN is in force."""
+        return self._connected
+
+    async def __aenter__(self) -> Listener:
+        self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    def start(self) -> None:
+        """Connect in the background; a store that is away is no error, only silence."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_listening(), name=f"listen-{self._name}")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def wait(self, channel: str, poll_s: float) -> bool:
+        """Return True on a nudge, False after `poll_s` without one. Look for work in both cases.
+
+        A nudge that comes while the caller works makes the next wait return at once.
+        """
+        if self._task is not None and self._task.done():
+            self._task.result()  # a broken configuration ends the task: let its error be seen
+        nudge = self._nudges[channel]
+        try:
+            await asyncio.wait_for(nudge.wait(), poll_s)
+        except TimeoutError:
+            return False
+        nudge.clear()
+        return True
+
+    async def _keep_listening(self) -> None:
+        delay_s = RECONNECT_FIRST_S
+        while True:
+            try:
+                connection = await connect(self._dsn, name=self._name)
+            except (Unavailable, *REFUSED) as error:
+                if not is_unavailable(error):
+                    log.error("listener_cannot_connect", listener=self._name, error=type(error).__name__)
+            else:
+                delay_s = RECONNECT_FIRST_S
+                await self._listen(connection)
+            log.warning("listener_away", listener=self._name, retry_s=round(delay_s, 2))
+            # Jitter, or all processes come back to a restarted server in the same instant.
+            await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+            delay_s = min(delay_s * 2, RECONNECT_MAX_S)
+
+    async def _listen(self, connection: Connection) -> None:
+        """Listen until the connection is lost."""
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda *_: lost.set())
+        try:
+            for channel in self._nudges:
+                await connection.add_listener(channel, self._nudge)
+            self._connected.set()
+            for nudge in self._nudges.values():
+                nudge.set()
+            while not lost.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), HEARTBEAT_S)
+                    return
+                await connection.execute("SELECT 1", timeout=HEARTBEAT_TIMEOUT_S)
+        except (OSError, *REFUSED) as error:
+            log.warning("listener_lost", listener=self._name, error=type(error).__name__)
+        finally:
+            self._connected.clear()
+            connection.terminate()
+
+    def _nudge(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
+        self._nudges[channel].set()

@@ -1,0 +1,153 @@
+"""Connections to Postgres: the pool, single direct connections, TLS, and what counts as "the store is away"."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import asyncpg
+import orjson
+
+from marketbot.store.address import tls_for
+
+POOL_SIZE_DEFAULT = 10
+POOL_SIZE_MAX = 50
+IDLE_MAX_S = 30.0
+CONNECT_TIMEOUT_S = 2.0
+COMMAND_TIMEOUT_S = 30.0
+STATEMENT_TIMEOUT_S = 20.0
+IDLE_IN_TRANSACTION_TIMEOUT_S = 30.0
+QUERIES_PER_CONNECTION_MAX = 50_000
+CACHED_STATEMENTS_MAX = 200
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+JSONB_VERSION = b"\x01"
+
+
+class Unavailable(Exception):
+    """The store cannot be reached or cannot take work now. Nothing is known to be wrong with the request."""
+
+
+# A statement that ran into its time-out and a server that lost its disk are away for us as much as a closed port:
+# the caller can only say "not now". ReadOnly: we are still connected to the loser of a failover.
+AWAY = (
+    Unavailable,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    TimeoutError,
+    OSError,
+)
+# These are OSErrors too, but trying again will not help: somebody has to change the configuration.
+MISCONFIGURED = (PermissionError, ssl.SSLCertVerificationError)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Tell whether `error` means that the store is away (refused, full, starting, stopping, timed out)."""
+    if isinstance(error, MISCONFIGURED):
+        return False
+    if isinstance(error, asyncpg.InterfaceError):
+        # asyncpg has one class for misuse and for a connection or pool that was closed under the caller.
+        return "is closed" in str(error) or "is closing" in str(error)
+    return isinstance(error, AWAY)
+
+
+@contextmanager
+def away_as_unavailable() -> Iterator[None]:
+    """Turn whatever means "the store is away" into `Unavailable`; other errors pass."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
+        if is_unavailable(error):
+            raise Unavailable(f"The database is not available ({type(error).__name__}).") from error
+        raise
+
+
+async def open_pool(dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT) -> Pool:
+    """Open a pool of at most `size` connections; `name` shows in pg_stat_activity.
+
+    Never set session state on a pooled connection (use SET LOCAL): releasing does not reset the session. That reset
+    is one more query for each release, and about half of the cost of a primary key look-up. An open transaction is
+    still rolled back. LISTEN and session advisory locks belong on `connect`.
+
+    Raises: Unavailable when the server is away, ValueError when size or TLS mode are not acceptable.
+    """
+    if not 1 <= size <= POOL_SIZE_MAX:
+        raise ValueError(f"A pool holds between 1 and {POOL_SIZE_MAX} connections, not {size}.")
+    with away_as_unavailable():
+        pool: Pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            max_queries=QUERIES_PER_CONNECTION_MAX,
+            max_inactive_connection_lifetime=IDLE_MAX_S,
+            reset=_leave_as_is,
+            init=_teach_json,
+            **_arguments(dsn, name, STATEMENT_TIMEOUT_S),
+        )
+    return pool
+
+
+async def connect(dsn: str, *, name: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> Connection:
+    """Open one direct connection, for LISTEN, session advisory locks and migrations.
+
+    Raises: Unavailable when the server is away, ValueError when the TLS mode is not acceptable.
+    """
+    with away_as_unavailable():
+        connection: Connection = await asyncpg.connect(dsn, **_arguments(dsn, name, statement_timeout_s))
+        await _teach_json(connection)
+    return connection
+
+
+def _arguments(dsn: str, name: str, statement_timeout_s: float) -> dict[str, Any]:
+    tls = tls_for(dsn)
+    return {
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": max(COMMAND_TIMEOUT_S, statement_timeout_s),
+        "statement_cache_size": CACHED_STATEMENTS_MAX,
+        "server_settings": {
+            "application_name": f"marketbot {name}",
+            "statement_timeout": f"{int(statement_timeout_s * 1000)}",
+            "idle_in_transaction_session_timeout": f"{int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)}",
+            "timezone": "UTC",
+            "jit": "off",
+        },
+        **({} if tls is None else {"ssl": tls}),
+    }
+
+
+async def _leave_as_is(_connection: Any) -> None:
+    return
+
+
+async def _teach_json(connection: Any) -> None:
+    """Read and write json and jsonb as Python values, Decimal as a string (a JSON number would become a float)."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: JSONB_VERSION + orjson.dumps(value, default=_decimal_as_string),
+        decoder=lambda data: orjson.loads(data[1:]),
+    )
+    await connection.set_type_codec(
+        "json",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: orjson.dumps(value, default=_decimal_as_string),
+        decoder=orjson.loads,
+    )
+
+
+def _decimal_as_string(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
