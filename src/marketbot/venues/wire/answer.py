@@ -1,0 +1,139 @@
+"""Parse HTTP/1.1 answers as they arrive. Pure: bytes in, a Reply out, no matter how the bytes were split.
+
+Written by hand because the common answer (one packet, content-length) needs a handful of searches in C and nothing
+else, where a callback parser calls back into Python once a header field.
+"""
+
+from marketbot.venues.wire.chunked import ChunkedBody
+from marketbot.venues.wire.errors import Fault, WireFailure
+from marketbot.venues.wire.reply import Reply, field_value
+
+MAX_HEAD_BYTES = 32_768
+MAX_BODY_BYTES = 16 * 1024 * 1024  # the largest known answer, exchangeInfo, is about 2 MB
+MAX_INFORMATIONAL = 8
+
+_HEAD, _LENGTH, _CHUNKED, _UNTIL_EOF = range(4)
+_VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
+_VERSION_BYTES = 9
+_NO_BODY = (204, 304)
+
+
+class AnswerParser:
+    """Frames the answers of one connection, one at a time; ready for the next one after a complete answer."""
+
+    __slots__ = ("_body", "_buffer", "_chunked", "_folded", "_head", "_informational", "_length", "_state", "_status", "reusable")
+
+    def __init__(self) -> None:
+        self.reusable = True  # False once the peer will close, or sent more than its answer
+        self._reset()
+
+    def _reset(self) -> None:
+        self._state = _HEAD
+        self._buffer = b""
+        self._body = bytearray()
+        self._informational = 0
+
+    def feed(self, data: bytes) -> Reply | None:
+        """Take the next bytes; return the answer once it is complete. Raises Fault."""
+        if self._state == _HEAD:
+            return self._feed_head(self._buffer + data if self._buffer else data)
+        return self._feed_body(data)
+
+    def eof(self) -> Reply | None:
+        """Return the answer that the end of the stream completes, if it is framed that way."""
+        return self._complete(bytes(self._body)) if self._state == _UNTIL_EOF else None
+
+    def _feed_head(self, data: bytes) -> Reply | None:
+        end = data.find(b"\r\n\r\n")
+        if not _VERSIONS[0].startswith(data[:_VERSION_BYTES]) and not _VERSIONS[1].startswith(data[:_VERSION_BYTES]):
+            raise Fault(WireFailure.ANSWER_MALFORMED, "not an HTTP/1.x status line")
+        if end > MAX_HEAD_BYTES or (end < 0 and len(data) > MAX_HEAD_BYTES):
+            raise Fault(WireFailure.ANSWER_TOO_LARGE, f"head over {MAX_HEAD_BYTES} bytes")
+        if end < 0:
+            self._buffer = data
+            return None
+        head = data[: end + 2]
+        folded = head.lower()
+        status = _status(head)
+        if status < 200:
+            return self._skip_informational(status, data[end + 4 :])
+        self._head, self._folded, self._status = head, folded, status
+        self._note_reuse()
+        start = end + 4
+        length = self._choose_framing()
+        if length is not None and len(data) == start + length:  # the common answer: complete in one packet
+            return self._complete(data[start:])
+        return self._feed_body(data[start:])
+
+    def _skip_informational(self, status: int, rest: bytes) -> Reply | None:
+        self._informational += 1
+        if status == 101 or self._informational > MAX_INFORMATIONAL:
+            raise Fault(WireFailure.ANSWER_MALFORMED, f"unexpected informational answer {status}")
+        self._buffer = b""
+        return self._feed_head(rest) if rest else None
+
+    def _note_reuse(self) -> None:
+        connection = field_value(self._folded, self._folded, b"connection")
+        if self._head.startswith(_VERSIONS[1]):
+            self.reusable = connection is not None and b"keep-alive" in connection
+        elif connection is not None and b"close" in connection:
+            self.reusable = False
+
+    def _choose_framing(self) -> int | None:
+        """Set the state for the body by RFC 9112 section 6.3; return its length when known."""
+        folded = self._folded
+        self._length = 0
+        self._state = _LENGTH
+        if b"\r\n " in folded or b"\r\n\t" in folded:
+            raise Fault(WireFailure.ANSWER_MALFORMED, "folded header field")
+        if self._status in _NO_BODY:
+            return 0
+        encoding = field_value(folded, folded, b"transfer-encoding")
+        if encoding is not None:
+            if encoding != b"chunked":
+                raise Fault(WireFailure.ANSWER_MALFORMED, "transfer-encoding other than chunked")
+            self._state = _CHUNKED
+            self._chunked = ChunkedBody(MAX_BODY_BYTES)
+            return None
+        value = field_value(folded, folded, b"content-length")
+        if value is None:
+            self._state = _UNTIL_EOF
+            self.reusable = False
+            return None
+        if not value.isdigit() or folded.count(b"\r\ncontent-length:") != 1:
+            raise Fault(WireFailure.ANSWER_MALFORMED, "content-length is not one number")
+        if len(value) > len(str(MAX_BODY_BYTES)) or int(value) > MAX_BODY_BYTES:
+            raise Fault(WireFailure.ANSWER_TOO_LARGE, f"body over {MAX_BODY_BYTES} bytes")
+        self._length = int(value)
+        return self._length
+
+    def _feed_body(self, data: bytes) -> Reply | None:
+        if self._state == _CHUNKED:
+            body = self._chunked.feed(data)
+            if body is None:
+                return None
+            if self._chunked.surplus:
+                self.reusable = False
+            return self._complete(body)
+        self._body += data
+        if self._state == _UNTIL_EOF:
+            if len(self._body) > MAX_BODY_BYTES:
+                raise Fault(WireFailure.ANSWER_TOO_LARGE, f"body over {MAX_BODY_BYTES} bytes")
+            return None
+        if len(self._body) < self._length:
+            return None
+        if len(self._body) > self._length:
+            self.reusable = False
+        return self._complete(bytes(self._body[: self._length]))
+
+    def _complete(self, body: bytes) -> Reply:
+        reply = Reply(self._status, body, self._head, self._folded)
+        self._reset()
+        return reply
+
+
+def _status(head: bytes) -> int:
+    digits = head[_VERSION_BYTES : _VERSION_BYTES + 3]
+    if len(digits) != 3 or not digits.isdigit() or head[12:13] not in (b" ", b"\r") or digits[0:1] not in b"12345":
+        raise Fault(WireFailure.ANSWER_MALFORMED, "status is not a three-digit number")
+    return int(digits)

@@ -1,0 +1,71 @@
+"""Open connections to one endpoint from one egress address."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+
+from marketbot.venues.wire.connection import Connection, Owner
+from marketbot.venues.wire.endpoint import Endpoint
+from marketbot.venues.wire.errors import Fault, WireFailure
+from marketbot.venues.wire.tls import TlsSession, refuse_unverified
+
+
+class Connector:
+    """Knows where to, from where and under which TLS context; refuses hosts of another environment at birth."""
+
+    __slots__ = ("_context", "_endpoint", "_family", "_local_addr", "_timeout_s")
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        allowed_hosts: frozenset[str],
+        egress: str | None,
+        ssl_context: ssl.SSLContext | None,
+        timeout_s: float,
+    ) -> None:
+        if endpoint.host not in allowed_hosts:
+            raise ValueError(f"host {endpoint.host!r} is not one of this environment's hosts")
+        if endpoint.encrypted != (ssl_context is not None):
+            raise ValueError("an https endpoint needs a TLS context, and an http endpoint takes none")
+        if ssl_context is not None:
+            refuse_unverified(ssl_context)
+        self._endpoint = endpoint
+        self._context = ssl_context
+        self._local_addr = None if egress is None else (egress, 0)
+        self._family = _family(egress)
+        self._timeout_s = timeout_s
+
+    async def open(self, owner: Owner) -> Connection:
+        """Return a usable connection. Raises Fault."""
+        loop = asyncio.get_running_loop()
+        tls = None if self._context is None else TlsSession(self._context, self._endpoint.host)
+        connection = Connection(owner, loop.create_future(), tls)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await loop.create_connection(
+                    lambda: connection,
+                    self._endpoint.host,
+                    self._endpoint.port,
+                    family=self._family,
+                    local_addr=self._local_addr,
+                )
+                await connection.ready
+            if not connection.usable:
+                raise Fault(WireFailure.CONNECT_FAILED, "closed right after it was opened")
+        except BaseException as error:
+            connection.ready.cancel()
+            connection.drop(WireFailure.CONNECT_FAILED)
+            if isinstance(error, TimeoutError):
+                raise Fault(WireFailure.CONNECT_TIMEOUT, f"over {self._timeout_s} s") from None
+            if isinstance(error, OSError):
+                raise Fault(WireFailure.CONNECT_FAILED, f"{type(error).__name__}: {error}") from None
+            raise
+        return connection
+
+
+def _family(egress: str | None) -> int:
+    if egress is None:
+        return socket.AF_UNSPEC
+    return socket.AF_INET if ipaddress.ip_address(egress).version == 4 else socket.AF_INET6
