@@ -64,8 +64,8 @@ class Listener:
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Waiting without raising: how the task ended is for `wait` to tell.
+            await asyncio.wait({self._task})
             self._task = None
 
     async def wait(self, channel: str, poll_s: float) -> bool:

@@ -1,0 +1,85 @@
+"""Nudges between connections, and coming back after the server cut the line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from marketbot.store import listen as module
+from marketbot.store.listen import Listener
+
+PATIENCE_S = 10.0
+NEVER_S = 0.05
+
+
+@pytest.fixture
+async def speaker(database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(database)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def listener(database: str) -> AsyncIterator[Listener]:
+    async with Listener(database, ["signal", "chunk"]) as listener:
+        await asyncio.wait_for(listener.connected.wait(), PATIENCE_S)
+        # The first nudge only says "you are connected now".
+        assert await listener.wait("signal", PATIENCE_S)
+        assert await listener.wait("chunk", PATIENCE_S)
+        yield listener
+
+
+async def test_a_nudge_wakes_the_waiter(listener: Listener, speaker: "asyncpg.Connection[asyncpg.Record]") -> None:
+    waiting = asyncio.create_task(listener.wait("signal", PATIENCE_S))
+    await speaker.execute("NOTIFY signal")
+    assert await waiting
+
+
+async def test_channels_are_apart(listener: Listener, speaker: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await speaker.execute("NOTIFY signal")
+    assert await listener.wait("signal", PATIENCE_S)
+    assert not await listener.wait("chunk", NEVER_S)
+
+
+async def test_silence_ends_with_the_poll(listener: Listener) -> None:
+    assert not await listener.wait("signal", NEVER_S)
+
+
+async def test_a_nudge_during_work_is_kept(listener: Listener, speaker: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await speaker.execute("NOTIFY chunk")
+    await speaker.execute("NOTIFY signal")
+    assert await listener.wait("signal", PATIENCE_S)
+    assert await listener.wait("chunk", NEVER_S)
+
+
+async def test_comes_back_and_nudges_after_a_cut(listener: Listener, speaker: "asyncpg.Connection[asyncpg.Record]") -> None:
+    cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'marketbot listener'"
+    assert await speaker.fetchval(cut)
+    assert await listener.wait("signal", PATIENCE_S)
+    assert await listener.wait("chunk", PATIENCE_S)
+    await speaker.execute("NOTIFY signal")
+    assert await listener.wait("signal", PATIENCE_S)
+
+
+async def test_a_silent_line_is_given_up(
+    database: str, speaker: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(module, "HEARTBEAT_TIMEOUT_S", 0.0001)
+    async with Listener(database, ["signal"], name="deaf") as listener:
+        for _ in range(3):  # each reconnect nudges again: the heartbeat found the line too slow
+            assert await listener.wait("signal", PATIENCE_S)
+
+
+async def test_a_store_that_is_away_is_only_silence() -> None:
+    async with Listener("postgresql://a@/x?host=/nonexistent", ["signal"]) as listener:
+        assert not await listener.wait("signal", NEVER_S)
+        assert not listener.connected.is_set()
+
+
+async def test_an_unacceptable_address_is_told_to_the_waiter() -> None:
+    async with Listener("postgresql://a@db.example.com/x?sslmode=require", ["signal"]) as listener:
+        await listener.wait("signal", NEVER_S)
+        with pytest.raises(ValueError, match="sslmode"):
+            await listener.wait("signal", NEVER_S)
