@@ -65,7 +65,7 @@ class Venue:
         self.addresses.append(writer.get_extra_info("peername")[0])
         try:
             await self.script(peer)
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -125,7 +125,7 @@ async def make_wire() -> AsyncIterator[MakeWire]:
 def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     async def wait(condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 the condition is the other side of a socket
                 await asyncio.sleep(0.001)
 
     return wait

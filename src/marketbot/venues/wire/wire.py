@@ -44,7 +44,7 @@ class Wire:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
     ) -> None:
-        if not 0 <= reserved < max_connections or max_connecting < 1 or max_waiting < 0:
+        if not 0 <= reserved < max_connections or max_connecting < 1 or max_waiting < 1:
             raise ValueError("bounds must leave room for at least one ordinary connection")
         self.endpoint = endpoint
         self.egress = egress
@@ -60,6 +60,7 @@ class Wire:
         self._max_normal = max_connections - reserved
         self._max_connecting = max_connecting
         self._idle_timeout_s = idle_timeout_s
+        self._idle_tick_s = min(IDLE_TICK_S, idle_timeout_s)
         self._loop = asyncio.get_running_loop()
         self._open: set[Connection] = set()
         self._idle: deque[Connection] = deque()  # last used at the right, so the left end is idle longest
@@ -304,7 +305,7 @@ class Wire:
         if len(self._waiting):
             self._serve_waiting()
         if self._tick_handle is None:
-            self._tick_handle = self._loop.call_later(IDLE_TICK_S, self._tick)
+            self._tick_handle = self._loop.call_later(self._idle_tick_s, self._tick)
 
     def _note_connect_failed(self, fault: Fault) -> None:
         self.counters.connects_failed += 1
@@ -336,7 +337,7 @@ class Wire:
         if len(self._waiting):
             self._serve_waiting()
         self._ticking_fast = bool(self.active or len(self._waiting))
-        pause_s = DEADLINE_TICK_S if self._ticking_fast else IDLE_TICK_S
+        pause_s = DEADLINE_TICK_S if self._ticking_fast else self._idle_tick_s
         self._tick_handle = self._loop.call_later(pause_s, self._tick) if self._ticking_fast or self._open else None
 
     def _note_drained(self) -> None:
