@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +18,12 @@ from cryptography.x509.oid import NameOID
 from marketbot.venues.wire import Endpoint, Wire, tls_context
 
 DEADLINE_S = 5.0
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
+    """Run every test on the loop we ship and on the one that Windows gets."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
 class Peer:
@@ -80,9 +87,11 @@ async def serve() -> AsyncIterator[ServeVenue]:
     servers: list[asyncio.Server] = []
     venues: list[Venue] = []
 
-    async def start(script: Script, *, host: str = "127.0.0.1", ssl_context: ssl.SSLContext | None = None) -> Venue:
+    async def start(
+        script: Script, *, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
+    ) -> Venue:
         venue = Venue(script)
-        server = await asyncio.start_server(venue.accept, host, 0, ssl=ssl_context)
+        server = await asyncio.start_server(venue.accept, host, port, ssl=ssl_context)
         servers.append(server)
         venues.append(venue)
         venue.port = server.sockets[0].getsockname()[1]

@@ -104,7 +104,8 @@ async def test_hung_entries_cannot_hold_up_a_stop(serve, make_wire, gate, until)
     assert wire.waiting == 1
     gate.let("stop")
     assert (await start(wire, "stop", urgent=True)).status == 200
-    assert names(venue) == ["a", "b", "stop"]
+    assert set(names(venue)[:2]) == {"a", "b"}
+    assert names(venue)[2:] == ["stop"]
     assert (wire.idle, wire.waiting) == (1, 1)  # the reserved connection does not serve an entry
     gate.let(*"abc")
     await asyncio.gather(*entries)
@@ -196,9 +197,10 @@ async def test_waits_for_the_venue_to_come_back(make_wire, serve, gate, until):
         b = start(wire, "b")
         await until(lambda: wire.waiting == 1)
         assert wire.connecting == 0
-    server = await asyncio.start_server(lambda _, w: (w.write(OK), w.close()), "127.0.0.1", port)
-    async with server:
-        assert (await b).status == 200
+    gate.let("b")
+    venue = await serve(gate, port=port)
+    assert (await b).status == 200
+    assert names(venue) == ["b"]
 
 
 async def test_close_fails_who_waits_and_lets_the_rest_finish(serve, make_wire, gate, until):
