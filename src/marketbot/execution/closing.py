@@ -1,0 +1,165 @@
+"""Closing a position: by a signal, or because its stop cannot rest. An exit never expires and is tried until the venue has it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
+from marketbot.domain.order import SETTLED, OrderState
+from marketbot.domain.position import VenuePosition
+from marketbot.domain.reasons import LapseReason
+from marketbot.domain.side import Leg
+from marketbot.execution import outcome
+from marketbot.execution.absence import lookup_delay_s
+from marketbot.execution.desk import Desk, KeyLostError
+from marketbot.execution.outcome import Verdict
+from marketbot.execution.resolve import look_up, note_unconfirmed
+from marketbot.execution.run import IntentRun, LegRun
+from marketbot.execution.siblings import position_went_away
+from marketbot.ports import ExitOrder
+
+EXIT_ABSENCE_LOOKUPS = 3
+"""Empty look-ups, with the position still there, after which a reduce-only order is sent again under its id."""
+MAX_EXIT_ATTEMPTS = 20
+"""Client order ids used for one exit, each after a definite refusal or a fill that left a rest."""
+FLAT_READ_DELAYS_S = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+"""Waits between looks at a position that should be gone; the last repeats."""
+
+
+async def run_exit(desk: Desk, run: IntentRun) -> None:
+    """Bring a close signal to its outcome for one account: whatever is held on the run's side goes."""
+    held = await _held(desk, run)
+    leg = run.legs[Leg.EXIT]
+    if held is None and leg.state is OrderState.PLANNED and not run.resumed:
+        desk.journal.order_moved(run, leg, leg.move(OrderState.LAPSED), desk.clock.now())
+        desk.journal.finished(run, "lapsed", desk.clock.now(), reason=LapseReason.POSITION_GONE)
+        desk.watch.finished(run, "lapsed", LapseReason.POSITION_GONE)
+        return
+    await close_position(desk, run, Leg.EXIT, held.qty if held else run.qty, closed_by="signal")
+    desk.journal.finished(run, "ordered", desk.clock.now())
+    desk.watch.finished(run, "ordered", None)
+
+
+async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *, closed_by: str) -> None:
+    """Send a reduce-only market order and see the position gone; returns only then.
+
+    A refusal that says there is nothing to reduce is settled by looking at the position. A rest that a fill left is closed by a
+    further order: the fill of the first is on record.
+    """
+    leg = run.legs.get(name)
+    if leg is None:
+        leg = run.add_leg(name, 0)
+        await desk.journal.order_planned(run, leg, desk.clock.now())
+    elif run.resumed and leg.state is OrderState.PLANNED:
+        leg.move(OrderState.SUBMITTED)
+    if leg.state is OrderState.SUBMITTED:
+        note_unconfirmed(desk, run, leg, None)
+    tries = 0
+    while True:
+        if leg.state not in SETTLED:
+            report = await _send_exit(desk, run, leg, qty, tries)
+            if report is None:
+                tries += 1
+                continue
+        held = await _settled_position(desk, run)
+        if held is None:
+            await position_went_away(desk, run, closed_by=closed_by)
+            return
+        qty = held.qty
+        if leg.attempt + 1 >= MAX_EXIT_ATTEMPTS:
+            desk.watch.emergency(run, "EXIT_REFUSED_TOO_OFTEN")
+            await desk.clock.sleep(FLAT_READ_DELAYS_S[-1])
+            continue
+        leg = run.add_leg(name, leg.attempt + 1)
+        await desk.journal.order_planned(run, leg, desk.clock.now())
+        await desk.clock.sleep(outcome.retry_delay_s(tries, None))
+        tries += 1
+
+
+async def _send_exit(desk: Desk, run: IntentRun, leg: LegRun, qty: Decimal, tries: int) -> OrderReport | None:
+    """Take one step with an exit that is not settled; a report when it is, None when another step is due."""
+    if leg.state is OrderState.UNCONFIRMED:
+        return await _resolve_exit(desk, run, leg)
+    if leg.state is OrderState.ACCEPTED:
+        await desk.clock.sleep(lookup_delay_s(tries))
+        answer = await look_up(desk, run, leg)
+        if isinstance(answer, OrderReport) and answer.state is not OrderState.ACCEPTED:
+            _move(desk, run, leg, answer)
+        if leg.state is OrderState.ACCEPTED and await _held(desk, run) is None:
+            _move(desk, run, leg, OrderReport(OrderState.FILLED, filled_qty=qty))
+        return None if leg.state not in SETTLED else OrderReport(leg.state)
+    leg.move(OrderState.SUBMITTED)
+    if run.sent_ms is None:
+        run.sent_ms = run.since_received_ms(desk.clock.now())
+    report = await desk.client(run).submit_exit(run.credential, ExitOrder(run.instrument, leg.client_order_id, run.side, qty))
+    if run.acked_ms is None:
+        run.acked_ms = run.since_received_ms(desk.clock.now())
+    match outcome.read(report):
+        case Verdict.UNCONFIRMED:
+            note_unconfirmed(desk, run, leg, report)
+            return None
+        case Verdict.TRY_AGAIN:
+            leg.move(OrderState.PLANNED)
+            await desk.clock.sleep(outcome.retry_delay_s(tries, report.fault))
+            return None
+        case Verdict.BAD_KEY:
+            await desk.journal.quarantine(run, report.fault.text if report.fault else "")
+            _move(desk, run, leg, report)
+            return report
+        case Verdict.WORKING:
+            _move(desk, run, leg, report)
+            return None
+        case _:
+            _move(desk, run, leg, report)
+            return report
+
+
+async def _resolve_exit(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport | None:
+    """Find an exit whose fate is open. With the position still there after empty look-ups it is sent again under its id:
+    being reduce-only, it cannot open anything, and the second of two is refused."""
+    empty = tries = 0
+    while True:
+        await desk.clock.sleep(lookup_delay_s(tries))
+        tries += 1
+        answer = await look_up(desk, run, leg)
+        if isinstance(answer, OrderReport):
+            desk.watch.resolved(run, leg.leg)
+            _move(desk, run, leg, answer)
+            return answer if leg.state in SETTLED else None
+        if isinstance(answer, Absent):
+            empty += 1
+            if empty >= EXIT_ABSENCE_LOOKUPS:
+                desk.watch.resolved(run, leg.leg)
+                desk.journal.order_moved(run, leg, leg.move(OrderState.PLANNED), desk.clock.now())
+                return None
+
+
+async def _settled_position(desk: Desk, run: IntentRun) -> VenuePosition | None:
+    """Look until the position is gone, or has been seen a few times after the exit settled."""
+    held = None
+    for delay_s in FLAT_READ_DELAYS_S[:5]:
+        await desk.clock.sleep(delay_s)
+        held = await _held(desk, run)
+        if held is None:
+            return None
+    return held
+
+
+async def _held(desk: Desk, run: IntentRun) -> VenuePosition | None:
+    """Return what the account holds on the run's side; asks until the venue answers."""
+    tries = 0
+    while True:
+        positions = await desk.client(run).read_positions(run.credential, run.instrument, urgent=True)
+        if not isinstance(positions, VenueFault):
+            return next((p for p in positions if p.side is run.side), None)
+        if positions.error_class is ErrorClass.KEY:
+            await desk.journal.quarantine(run, positions.text)
+            raise KeyLostError("the venue refuses the account's key")
+        await desk.clock.sleep(outcome.retry_delay_s(tries, positions))
+        tries += 1
+
+
+def _move(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> None:
+    left = leg.move(report.state)
+    leg.learn(report)
+    desk.journal.order_moved(run, leg, left, desk.clock.now(), report)

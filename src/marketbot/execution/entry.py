@@ -1,0 +1,214 @@
+"""An entry: send it once, learn what became of it, and hand a filled one to protection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
+from marketbot.domain.order import OrderState
+from marketbot.domain.reasons import LapseReason, RejectionReason
+from marketbot.domain.side import Leg
+from marketbot.execution import outcome
+from marketbot.execution.desk import Desk
+from marketbot.execution.outcome import Verdict
+from marketbot.execution.protect import protect
+from marketbot.execution.resolve import look_up, note_unconfirmed, resolve
+from marketbot.execution.run import IntentRun, LegRun
+from marketbot.ports import EntryOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_ENTRY_ATTEMPTS = 2
+"""Client order ids used for one entry: the first, and one more after a definite refusal that was mended."""
+FILL_READ_DELAYS_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
+"""Waits between reads of an acknowledged market order at a venue that answers before it fills; the last repeats."""
+
+
+async def run_entry(desk: Desk, run: IntentRun, free_slot: Callable[[], None]) -> None:
+    """Bring one entry to its outcome.
+
+    ``free_slot`` is called once the first answer is in, or as soon as waiting starts, so that a slow account holds nobody up.
+    """
+    leg = run.legs[Leg.ENTRY]
+    if run.resumed and leg.state is OrderState.PLANNED:
+        # Another worker had this chunk: the order may be at the venue, so it is looked for first.
+        leg.move(OrderState.SUBMITTED)
+    if leg.state is OrderState.SUBMITTED:
+        note_unconfirmed(desk, run, leg, None)
+    tries = 0
+    while True:
+        leg = run.legs[Leg.ENTRY]
+        if leg.state is OrderState.LAPSED:
+            _finish(desk, run, "lapsed", LapseReason.EXECUTION_WINDOW_PASSED, None)
+            return
+        if leg.state is OrderState.PLANNED:
+            if (barred := desk.entry_is_barred(run)) is not None:
+                _lapse(desk, run, leg, barred)
+                return
+            if not await _leverage_holds(desk, run):
+                return
+            report = await _send(desk, run, leg)
+        elif leg.state is OrderState.UNCONFIRMED:
+            free_slot()
+            report = await resolve(desk, run, leg)
+        else:
+            report = OrderReport(leg.state, filled_qty=leg.filled_qty, average_price=leg.average_price)
+        free_slot()
+        match outcome.read(report):
+            case Verdict.FILLED:
+                _record(desk, run, leg, report)
+                await protect(desk, run)
+                return
+            case Verdict.WORKING:
+                _record(desk, run, leg, report)
+                if await _await_fill(desk, run, leg):
+                    await protect(desk, run)
+                return
+            case Verdict.NOTHING_FILLED:
+                _record(desk, run, leg, report)
+                _finish(desk, run, "rejected", RejectionReason.VENUE_REFUSED, "the venue found nobody to trade with")
+                return
+            case Verdict.UNCONFIRMED:
+                if leg.state is not OrderState.UNCONFIRMED:
+                    note_unconfirmed(desk, run, leg, report)
+            case Verdict.TRY_AGAIN:
+                # Not executed, certainly: no byte left, the venue refused for the moment, or absence is proven.
+                was_unconfirmed = leg.state is OrderState.UNCONFIRMED
+                left = leg.move(OrderState.PLANNED)
+                if was_unconfirmed:
+                    desk.journal.order_moved(run, leg, left, desk.clock.now())
+                await desk.clock.sleep(outcome.retry_delay_s(tries, report.fault))
+                tries += 1
+            case Verdict.FIX_LEVERAGE if leg.attempt + 1 < MAX_ENTRY_ATTEMPTS:
+                _record(desk, run, leg, report)
+                run.leverage_set = None
+                second = run.add_leg(Leg.ENTRY, leg.attempt + 1)
+                await desk.journal.order_planned(run, second, desk.clock.now())
+            case Verdict.BAD_KEY:
+                _record(desk, run, leg, report)
+                await desk.journal.quarantine(run, report.fault.text if report.fault else "the venue refuses the key")
+                _finish(desk, run, "rejected", RejectionReason.KEY_INVALID, _text(report.fault))
+                return
+            case Verdict.REJECTED | Verdict.FIX_LEVERAGE:
+                _record(desk, run, leg, report)
+                _finish(desk, run, "rejected", outcome.rejection_reason(report.fault), _text(report.fault))
+                return
+
+
+async def _send(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
+    assert run.stop_price is not None
+    assert run.target_price is not None
+    leg.move(OrderState.SUBMITTED)
+    now = desk.clock.now()
+    started_s = desk.clock.monotonic()
+    if run.sent_ms is None:
+        run.sent_ms = run.since_received_ms(now)
+        desk.watch.entry_sent(run, run.sent_ms / 1000)
+    report = await desk.client(run).submit_entry(
+        run.credential,
+        EntryOrder(run.instrument, leg.client_order_id, run.side, run.qty, run.stop_price, run.target_price),
+    )
+    if run.acked_ms is None:
+        run.acked_ms = run.since_received_ms(desk.clock.now())
+        desk.watch.entry_acknowledged(run, desk.clock.monotonic() - started_s)
+    return report
+
+
+async def _await_fill(desk: Desk, run: IntentRun, leg: LegRun) -> bool:
+    """Learn what an acknowledged market order became; True when the account holds a position from it.
+
+    Where protection is attached, one look at the position tells fill, stop and target together, and ``protect`` does that look:
+    only a position that stays away sends us to the order itself.
+    """
+    client = desk.client(run)
+    reads = 0
+    while True:
+        await desk.clock.sleep(FILL_READ_DELAYS_S[min(reads, len(FILL_READ_DELAYS_S) - 1)])
+        reads += 1
+        if client.traits.attaches_protection:
+            positions = await client.read_positions(run.credential, run.instrument, urgent=True)
+            if not isinstance(positions, VenueFault):
+                held = next((p for p in positions if p.side is run.side), None)
+                if held is not None:
+                    report = OrderReport(OrderState.FILLED, filled_qty=held.qty, average_price=held.entry_price)
+                    _record(desk, run, leg, report)
+                    run.seen_position = held
+                    return True
+        answer = await look_up(desk, run, leg)
+        if isinstance(answer, Absent | VenueFault):
+            continue
+        if answer.state is OrderState.REJECTED:
+            _record(desk, run, leg, answer)
+            _finish(desk, run, "rejected", outcome.rejection_reason(answer.fault), _text(answer.fault))
+            return False
+        match outcome.read(answer):
+            case Verdict.FILLED:
+                _record(desk, run, leg, answer)
+                return True
+            case Verdict.NOTHING_FILLED:
+                _record(desk, run, leg, answer)
+                _finish(desk, run, "rejected", RejectionReason.VENUE_REFUSED, "the venue found nobody to trade with")
+                return False
+            case _:
+                continue
+
+
+async def _leverage_holds(desk: Desk, run: IntentRun) -> bool:
+    """Set leverage where the venue is not known to hold it; without it no entry is sent."""
+    if run.leverage is None or run.leverage_set == run.leverage:
+        return True
+    tries = 0
+    while True:
+        fault = await desk.client(run).set_leverage(run.credential, run.instrument, run.leverage)
+        if fault is None:
+            await desk.journal.leverage_set(run, run.leverage)
+            run.leverage_set = run.leverage
+            return True
+        leg = run.legs[Leg.ENTRY]
+        verdict = outcome.read(OrderReport(OrderState.REJECTED, fault=fault))
+        if verdict is Verdict.BAD_KEY:
+            await desk.journal.quarantine(run, fault.text)
+        if verdict not in (Verdict.TRY_AGAIN, Verdict.UNCONFIRMED):
+            reason = RejectionReason.KEY_INVALID if verdict is Verdict.BAD_KEY else RejectionReason.LEVERAGE_NOT_SET
+            _lapse(desk, run, leg, reason, fault)
+            return False
+        # Setting leverage is idempotent: an unclear answer is simply asked again.
+        await desk.clock.sleep(outcome.retry_delay_s(tries, fault))
+        tries += 1
+        if (barred := desk.entry_is_barred(run)) is not None:
+            _lapse(desk, run, leg, barred)
+            return False
+
+
+def _record(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> None:
+    if leg.state is report.state and report.state is not OrderState.PARTIALLY_FILLED:
+        return
+    left = leg.move(report.state)
+    leg.learn(report)
+    desk.journal.order_moved(run, leg, left, desk.clock.now(), report)
+    if leg.filled_qty > 0 and run.filled_at is None:
+        run.filled_at = desk.clock.now()
+
+
+def _lapse(desk: Desk, run: IntentRun, leg: LegRun, reason: str, fault: VenueFault | None = None) -> None:
+    """End an entry that is provably not at the venue, with its protective legs."""
+    now = desk.clock.now()
+    for each in (leg, run.legs.get(Leg.STOP_LOSS), run.legs.get(Leg.TAKE_PROFIT)):
+        if each is not None and each.state is OrderState.PLANNED:
+            desk.journal.order_moved(run, each, each.move(OrderState.LAPSED), now)
+    _finish(desk, run, "lapsed", reason, _text(fault))
+
+
+def _finish(desk: Desk, run: IntentRun, result: str, reason: str | None, detail: str | None) -> None:
+    if result == "rejected":
+        for name in (Leg.STOP_LOSS, Leg.TAKE_PROFIT):
+            leg = run.legs.get(name)
+            if leg is not None and leg.state is OrderState.PLANNED:
+                desk.journal.order_moved(run, leg, leg.move(OrderState.LAPSED), desk.clock.now())
+    desk.journal.finished(run, result, desk.clock.now(), reason=reason, detail=detail)
+    desk.watch.finished(run, result, reason)
+
+
+def _text(fault: VenueFault | None) -> str | None:
+    return None if fault is None else f"{fault.code} {fault.text}".strip()

@@ -1,0 +1,98 @@
+"""Runs claimed chunks: every account of a chunk at once, each on its own, none waiting for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from marketbot.domain.ids import AccountId
+from marketbot.domain.lane import Lane
+from marketbot.domain.reasons import LapseReason
+from marketbot.domain.side import Leg
+from marketbot.execution.closing import run_exit
+from marketbot.execution.desk import Desk, KeyLostError
+from marketbot.execution.entry import run_entry
+from marketbot.execution.run import IntentRun
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+
+class AccountLocks:
+    """One piece of work an account at a time: two signals, or a signal and reconciliation, never interleave their orders."""
+
+    def __init__(self) -> None:
+        self._held: dict[AccountId, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def hold(self, account_id: AccountId) -> AsyncIterator[None]:
+        lock = self._held.get(account_id)
+        if lock is None:
+            lock = self._held[account_id] = asyncio.Lock()
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked() and self._held.get(account_id) is lock:
+                del self._held[account_id]
+
+    def is_held(self, account_id: AccountId) -> bool:
+        return account_id in self._held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+class Executor:
+    """Brings every run of a chunk to its outcome; a run ends only with one."""
+
+    def __init__(self, desk: Desk, locks: AccountLocks) -> None:
+        self.desk = desk
+        self.locks = locks
+
+    async def run(self, runs: Sequence[IntentRun], free_slot: Callable[[], None]) -> None:
+        """Return once every run has its outcome stored. ``free_slot`` is called once per run, early."""
+        tasks = [asyncio.create_task(self._run_one(run, free_slot)) for run in runs]
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        await self.desk.journal.durable()
+
+    async def _run_one(self, run: IntentRun, free_slot: Callable[[], None]) -> None:
+        freed = False
+
+        def free_once() -> None:
+            nonlocal freed
+            if not freed:
+                freed = True
+                free_slot()
+
+        try:
+            async with self.locks.hold(run.account_id):
+                if run.lane is Lane.RISK_REDUCING:
+                    free_once()
+                    await run_exit(self.desk, run)
+                else:
+                    await run_entry(self.desk, run, free_once)
+        except KeyLostError:
+            self._give_up(run)
+        finally:
+            free_once()
+
+    def _give_up(self, run: IntentRun) -> None:
+        """End a run whose account nobody can act for; a position it holds stays on the list of unprotected ones."""
+        entry = run.legs.get(Leg.ENTRY)
+        held = run.lane is Lane.RISK_REDUCING or (entry is not None and entry.filled_qty > 0)
+        reason = LapseReason.ACCOUNT_QUARANTINED
+        if held:
+            self.desk.watch.emergency(run, reason)
+        self.desk.journal.finished(
+            run, "ordered" if entry is not None and held else "lapsed", self.desk.clock.now(), reason=reason
+        )
+        self.desk.watch.finished(run, "lapsed", reason)

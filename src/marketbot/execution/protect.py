@@ -1,0 +1,234 @@
+"""Stop and target for a position that has just come into being; where no stop can rest, the position goes.
+
+The order of things is the venue's (docs/venues/binance.md): entry, position known, stop, target. A stop that the venue accepted is
+proof; a read-back that does not find it disproves nothing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
+from marketbot.domain.order import MAYBE_LIVE, SETTLED, OrderState
+from marketbot.domain.position import VenuePosition
+from marketbot.domain.protection import ProtectionState
+from marketbot.domain.side import Leg
+from marketbot.execution.absence import lookup_delay_s
+from marketbot.execution.closing import close_position
+from marketbot.execution.desk import Desk
+from marketbot.execution.resolve import look_up, note_unconfirmed
+from marketbot.execution.run import IntentRun, LegRun
+from marketbot.execution.siblings import position_went_away
+from marketbot.ports import ProtectiveOrder
+
+PROTECT_DEADLINE_S = 8.0
+"""A position that has no resting stop for this long after its fill was learnt is closed at the market."""
+STOP_DELAYS_S = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+"""Waits before tries at a protective order; right after a fill the venue may not know the position yet. The last repeats."""
+ASK_POSITION_AFTER = 4
+"""Refusals for want of a position before the account is asked whether there still is one."""
+MAX_TARGET_TRIES = 8
+"""The stop rests already: a target that will not go in is left to reconciliation."""
+
+
+class Placed(StrEnum):
+    """How placing a protective leg ended."""
+
+    RESTS = "rests"
+    WOULD_TRIGGER = "would_trigger"
+    POSITION_GONE = "position_gone"
+    IMPOSSIBLE = "impossible"
+
+
+async def protect(desk: Desk, run: IntentRun) -> None:
+    """Bring a filled entry to its outcome: protected, closed at the market, or found closed already."""
+    entry = run.legs[Leg.ENTRY]
+    started_s = desk.clock.monotonic()
+    _write_position(desk, run, ProtectionState.PROTECTING)
+    if desk.client(run).traits.attaches_protection:
+        placed = await _confirm_attached(desk, run, started_s)
+    else:
+        placed = await _place(desk, run, run.legs[Leg.STOP_LOSS], started_s)
+        if placed is Placed.RESTS:
+            _note_protected(desk, run, started_s)
+            placed = await _place_target(desk, run, started_s)
+    match placed:
+        case Placed.RESTS:
+            _finish(desk, run, None)
+        case Placed.POSITION_GONE:
+            await position_went_away(desk, run, closed_by=None)
+            _finish(desk, run, None)
+        case Placed.WOULD_TRIGGER | Placed.IMPOSSIBLE:
+            why = "STOP_WOULD_TRIGGER" if placed is Placed.WOULD_TRIGGER else "STOP_IMPOSSIBLE"
+            desk.watch.emergency(run, why)
+            await close_position(desk, run, Leg.EMERGENCY_EXIT, entry.filled_qty, closed_by="emergency")
+            _finish(desk, run, f"EMERGENCY_{why}")
+
+
+async def _place(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -> Placed:
+    """Place one protective leg at a venue where it is an order of its own; a refusal is tried again until the deadline."""
+    client = desk.client(run)
+    tries = refusals_for_position = 0
+    if run.resumed and leg.state is OrderState.PLANNED:
+        leg.move(OrderState.SUBMITTED)
+        note_unconfirmed(desk, run, leg, None)
+    while leg.state is not OrderState.ACCEPTED:
+        if leg.state in SETTLED:
+            return Placed.POSITION_GONE
+        if desk.clock.monotonic() - started_s > PROTECT_DEADLINE_S and leg.leg is Leg.STOP_LOSS:
+            return Placed.IMPOSSIBLE
+        if leg.leg is Leg.TAKE_PROFIT and tries >= MAX_TARGET_TRIES:
+            return Placed.IMPOSSIBLE
+        if leg.state is OrderState.UNCONFIRMED:
+            await _find_protection(desk, run, leg, tries)
+            tries += 1
+            continue
+        await desk.clock.sleep(STOP_DELAYS_S[min(tries, len(STOP_DELAYS_S) - 1)])
+        tries += 1
+        assert leg.trigger_price is not None
+        leg.move(OrderState.SUBMITTED)
+        report = await client.submit_protection(
+            run.credential, ProtectiveOrder(run.instrument, leg.client_order_id, leg.leg, run.side, leg.trigger_price)
+        )
+        if report.state not in (OrderState.REJECTED, OrderState.PLANNED):
+            if report.state is OrderState.UNCONFIRMED:
+                note_unconfirmed(desk, run, leg, report)
+            else:
+                _move(desk, run, leg, report)
+            continue
+        leg.move(OrderState.PLANNED)  # certainly not at the venue: the same order may be sent again
+        match report.fault.error_class if report.fault else ErrorClass.REFUSED:
+            case ErrorClass.WOULD_TRIGGER:
+                return Placed.WOULD_TRIGGER
+            case ErrorClass.PROTECTION_EXISTS:
+                await _adopt(desk, run, leg)
+            case ErrorClass.DUPLICATE:
+                leg.move(OrderState.SUBMITTED)
+                note_unconfirmed(desk, run, leg, report)
+            case ErrorClass.NO_POSITION:
+                refusals_for_position += 1
+                if refusals_for_position >= ASK_POSITION_AFTER and await _is_flat(desk, run):
+                    return Placed.POSITION_GONE
+            case ErrorClass.KEY:
+                await desk.journal.quarantine(run, report.fault.text if report.fault else "")
+            case _:
+                pass
+    return Placed.RESTS
+
+
+async def _find_protection(desk: Desk, run: IntentRun, leg: LegRun, tries: int) -> None:
+    """Look an unconfirmed protective order up; when it is not found the same id is sent again.
+
+    That is safe where it would not be for an entry: the venue keeps one closing order a direction and answers the second with
+    "exists", and a closing order cannot open anything.
+    """
+    await desk.clock.sleep(lookup_delay_s(min(tries, 2)))
+    answer = await look_up(desk, run, leg)
+    if isinstance(answer, OrderReport):
+        desk.watch.resolved(run, leg.leg)
+        _move(desk, run, leg, answer)
+    elif isinstance(answer, Absent):
+        desk.watch.resolved(run, leg.leg)
+        desk.journal.order_moved(run, leg, leg.move(OrderState.PLANNED), desk.clock.now())
+
+
+async def _adopt(desk: Desk, run: IntentRun, leg: LegRun) -> None:
+    """The venue says such an order rests already: find it, and count it as this leg."""
+    resting = await desk.client(run).resting_orders(run.credential, run.instrument)
+    if isinstance(resting, VenueFault):
+        return
+    for order in resting:
+        if order.kind == leg.leg and order.closes_position and order.side == run.side.exit:
+            leg.trigger_price = order.trigger_price or leg.trigger_price
+            leg.move(OrderState.SUBMITTED)
+            _move(desk, run, leg, OrderReport(OrderState.ACCEPTED))
+            return
+
+
+async def _place_target(desk: Desk, run: IntentRun, started_s: float) -> Placed:
+    """Place the target beside a resting stop. Its price passed already means the profit is there: take it."""
+    placed = await _place(desk, run, run.legs[Leg.TAKE_PROFIT], started_s)
+    if placed is Placed.WOULD_TRIGGER:
+        await close_position(desk, run, Leg.EXIT, run.legs[Leg.ENTRY].filled_qty, closed_by="take_profit")
+        return Placed.RESTS
+    return Placed.RESTS if placed is Placed.IMPOSSIBLE else placed
+
+
+async def _confirm_attached(desk: Desk, run: IntentRun, started_s: float) -> Placed:
+    """Read the position until stop and target show on it; set what is missing."""
+    client = desk.client(run)
+    tries = 0
+    held = run.seen_position
+    while True:
+        if held is not None:
+            missing = _missing_legs(run, held)
+            if held.stop_price is not None:
+                for leg in (run.legs[Leg.STOP_LOSS], run.legs[Leg.TAKE_PROFIT]):
+                    if leg.leg not in missing and leg.state is OrderState.PLANNED:
+                        leg.move(OrderState.SUBMITTED)
+                    if leg.leg not in missing and leg.state in MAYBE_LIVE:
+                        _move(desk, run, leg, OrderReport(OrderState.ACCEPTED))
+                _note_protected(desk, run, started_s)
+                if not missing or tries >= MAX_TARGET_TRIES:
+                    return Placed.RESTS
+            elif desk.clock.monotonic() - started_s > PROTECT_DEADLINE_S:
+                return Placed.IMPOSSIBLE
+            for name in missing:
+                if await _set_on_position(desk, run, run.legs[name]) is Placed.WOULD_TRIGGER:
+                    return Placed.WOULD_TRIGGER
+        tries += 1
+        await desk.clock.sleep(STOP_DELAYS_S[min(tries, len(STOP_DELAYS_S) - 1)])
+        positions = await client.read_positions(run.credential, run.instrument, urgent=True)
+        if isinstance(positions, VenueFault):
+            continue
+        held = next((p for p in positions if p.side is run.side), None)
+        if held is None and tries >= ASK_POSITION_AFTER:
+            return Placed.POSITION_GONE
+
+
+async def _set_on_position(desk: Desk, run: IntentRun, leg: LegRun) -> Placed:
+    assert leg.trigger_price is not None
+    report = await desk.client(run).submit_protection(
+        run.credential, ProtectiveOrder(run.instrument, leg.client_order_id, leg.leg, run.side, leg.trigger_price)
+    )
+    if report.fault is not None and report.fault.error_class is ErrorClass.WOULD_TRIGGER:
+        return Placed.WOULD_TRIGGER
+    return Placed.RESTS
+
+
+def _missing_legs(run: IntentRun, held: VenuePosition) -> list[Leg]:
+    missing = []
+    if held.stop_price is None:
+        missing.append(Leg.STOP_LOSS)
+    if held.target_price is None:
+        missing.append(Leg.TAKE_PROFIT)
+    return missing
+
+
+async def _is_flat(desk: Desk, run: IntentRun) -> bool:
+    positions = await desk.client(run).read_positions(run.credential, run.instrument, urgent=True)
+    return not isinstance(positions, VenueFault) and not any(p.side is run.side for p in positions)
+
+
+def _move(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> None:
+    left = leg.move(report.state)
+    leg.learn(report)
+    desk.journal.order_moved(run, leg, left, desk.clock.now(), report)
+
+
+def _note_protected(desk: Desk, run: IntentRun, started_s: float) -> None:
+    if run.protected_ms is not None:
+        return
+    run.protected_ms = run.since_received_ms(desk.clock.now())
+    _write_position(desk, run, ProtectionState.PROTECTED)
+    desk.watch.protected(run, desk.clock.monotonic() - started_s)
+
+
+def _write_position(desk: Desk, run: IntentRun, state: ProtectionState) -> None:
+    entry = run.legs[Leg.ENTRY]
+    desk.journal.position(run, state, desk.clock.now(), qty=entry.filled_qty, entry_price=entry.average_price)
+
+
+def _finish(desk: Desk, run: IntentRun, reason: str | None) -> None:
+    desk.journal.finished(run, "ordered", desk.clock.now(), reason=reason)
+    desk.watch.finished(run, "ordered", reason)

@@ -1,0 +1,74 @@
+"""When a position is gone its stop and target must be gone too, and we write down which of them, if any, closed it."""
+
+from __future__ import annotations
+
+from marketbot.domain.execution_report import OrderReport
+from marketbot.domain.money import ZERO
+from marketbot.domain.order import SETTLED, OrderState
+from marketbot.domain.protection import ProtectionState
+from marketbot.domain.side import Leg
+from marketbot.execution.desk import Desk
+from marketbot.execution.resolve import look_up
+from marketbot.execution.run import IntentRun, LegRun
+
+SETTLE_READ_DELAYS_S = (0.0, 0.1, 0.3, 0.6, 1.0)
+"""Waits between looks at a protective order whose position has just gone: venues take a moment to expire it."""
+
+
+async def position_went_away(desk: Desk, run: IntentRun, *, closed_by: str | None) -> None:
+    """Write a position down as closed and see its protective orders off.
+
+    ``closed_by`` names what closed it when we know; None asks the protective orders, and leaves ``venue`` when neither filled
+    (a person, a liquidation).
+    """
+    opening = run.guards if run.guards is not None else run
+    filled = await settle_protection(desk, opening)
+    entry = opening.legs.get(Leg.ENTRY)
+    desk.journal.position(
+        run,
+        ProtectionState.CLOSED,
+        desk.clock.now(),
+        qty=ZERO,
+        entry_price=entry.average_price if entry is not None else ZERO,
+        closed_by=closed_by or (filled.value if filled is not None else "venue"),
+    )
+
+
+async def settle_protection(desk: Desk, opening: IntentRun) -> Leg | None:
+    """Bring the protective orders of a position that is gone to their end; return the leg that filled, if one did."""
+    filled = None
+    for name in (Leg.STOP_LOSS, Leg.TAKE_PROFIT):
+        leg = opening.legs.get(name)
+        if leg is None:
+            continue
+        if leg.state is OrderState.PLANNED:
+            _move(desk, opening, leg, OrderReport(OrderState.LAPSED))
+        elif leg.state not in SETTLED:
+            await _settle(desk, opening, leg)
+        if leg.state is OrderState.FILLED:
+            filled = name
+    return filled
+
+
+async def _settle(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
+    """Wait for the venue to end an order that closes nothing any more; cancel it when it does not."""
+    for delay_s in SETTLE_READ_DELAYS_S:
+        await desk.clock.sleep(delay_s)
+        answer = await look_up(desk, opening, leg)
+        if isinstance(answer, OrderReport) and answer.state in SETTLED:
+            _move(desk, opening, leg, answer)
+            return
+        if desk.client(opening).traits.attaches_protection and not isinstance(answer, OrderReport):
+            # A property of a position that is gone is gone with it.
+            break
+    fault = await desk.client(opening).cancel_order(opening.credential, opening.instrument, leg.client_order_id, leg.leg)
+    if fault is None:
+        _move(desk, opening, leg, OrderReport(OrderState.CANCELED))
+
+
+def _move(desk: Desk, opening: IntentRun, leg: LegRun, report: OrderReport) -> None:
+    if (leg.state is OrderState.PLANNED) and report.state is not OrderState.LAPSED:
+        leg.move(OrderState.SUBMITTED)
+    left = leg.move(report.state)
+    leg.learn(report)
+    desk.journal.order_moved(opening, leg, left, desk.clock.now(), report)
