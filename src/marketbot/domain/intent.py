@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.lane import Lane
+from marketbot.domain.money import ZERO
 from marketbot.domain.reasons import DenialReason
 from marketbot.domain.side import PositionSide
 
@@ -48,16 +49,22 @@ class Entry:
     reference_price: Decimal
     stop_price: Decimal
     target_price: Decimal
+    detail: str = ""
+    """What the owner should know about it, in plain English: that a limit made it smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Close what the account holds on ``side``; the quantity is the venue's at the time, ``known_qty`` is ours."""
+    """Close what the account holds on ``side``; the quantity is the venue's at the time, ``known_qty`` is ours.
+
+    ``opposite_qty`` > 0 when a hedge account holds both sides and both are to be closed; it has one exit order a side.
+    """
 
     account_id: AccountId
     user_id: UserId
     side: PositionSide
     known_qty: Decimal
+    opposite_qty: Decimal = ZERO
     lane: Lane = Lane.RISK_REDUCING
 
 
