@@ -15,7 +15,13 @@ MAX_INFORMATIONAL = 8
 _HEAD, _LENGTH, _CHUNKED, _UNTIL_EOF = range(4)
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 _VERSION_BYTES = 9
+_STATUS_END = _VERSION_BYTES + 3
+_STATUSES = {b"%d" % status: status for status in range(100, 600)}
 _NO_BODY = (204, 304)
+_LENGTH_MARK = b"\r\ncontent-length:"
+_ENCODING_MARK = b"\r\ntransfer-encoding:"
+_CONNECTION_MARK = b"\r\nconnection:"
+_MAX_LENGTH_DIGITS = len(str(MAX_BODY_BYTES))
 
 
 class AnswerParser:
@@ -30,7 +36,6 @@ class AnswerParser:
     def _reset(self) -> None:
         self._state = _HEAD
         self._buffer = b""
-        self._body = bytearray()
         self._informational = 0
 
     def feed(self, data: bytes) -> Reply | None:
@@ -45,25 +50,31 @@ class AnswerParser:
 
     def _feed_head(self, data: bytes) -> Reply | None:
         end = data.find(b"\r\n\r\n")
-        if not _VERSIONS[0].startswith(data[:_VERSION_BYTES]) and not _VERSIONS[1].startswith(data[:_VERSION_BYTES]):
-            raise Fault(WireFailure.ANSWER_MALFORMED, "not an HTTP/1.x status line")
-        if end > MAX_HEAD_BYTES or (end < 0 and len(data) > MAX_HEAD_BYTES):
-            raise Fault(WireFailure.ANSWER_TOO_LARGE, f"head over {MAX_HEAD_BYTES} bytes")
-        if end < 0:
-            self._buffer = data
+        if end < 0 or end > MAX_HEAD_BYTES or not data.startswith(_VERSIONS):
+            self._wait_for_head(data)
             return None
+        start = end + 4
         head = data[: end + 2]
         folded = head.lower()
-        status = _status(head)
+        status = _STATUSES.get(head[_VERSION_BYTES:_STATUS_END])
+        if status is None or head[_STATUS_END : _STATUS_END + 1] not in (b" ", b"\r"):
+            raise Fault(WireFailure.ANSWER_MALFORMED, "status is not a three-digit number")
         if status < 200:
-            return self._skip_informational(status, data[end + 4 :])
+            return self._skip_informational(status, data[start:])
         self._head, self._folded, self._status = head, folded, status
-        self._note_reuse()
-        start = end + 4
-        length = self._choose_framing()
+        length = self._choose_framing(head, folded)
         if length is not None and len(data) == start + length:  # the common answer: complete in one packet
-            return self._complete(data[start:])
+            self._reset()
+            return Reply(status, data[start:], head, folded)
+        self._body = bytearray()
         return self._feed_body(data[start:])
+
+    def _wait_for_head(self, data: bytes) -> None:
+        if not data[:_VERSION_BYTES] or not any(v.startswith(data[:_VERSION_BYTES]) for v in _VERSIONS):
+            raise Fault(WireFailure.ANSWER_MALFORMED, "not an HTTP/1.x status line")
+        if len(data) > MAX_HEAD_BYTES:
+            raise Fault(WireFailure.ANSWER_TOO_LARGE, f"head over {MAX_HEAD_BYTES} bytes")
+        self._buffer = data
 
     def _skip_informational(self, status: int, rest: bytes) -> Reply | None:
         self._informational += 1
@@ -72,40 +83,36 @@ class AnswerParser:
         self._buffer = b""
         return self._feed_head(rest) if rest else None
 
-    def _note_reuse(self) -> None:
-        connection = field_value(self._folded, self._folded, b"connection")
-        if self._head.startswith(_VERSIONS[1]):
-            self.reusable = connection is not None and b"keep-alive" in connection
-        elif connection is not None and b"close" in connection:
-            self.reusable = False
-
-    def _choose_framing(self) -> int | None:
+    def _choose_framing(self, head: bytes, folded: bytes) -> int | None:
         """Set the state for the body by RFC 9112 section 6.3; return its length when known."""
-        folded = self._folded
-        self._length = 0
-        self._state = _LENGTH
-        if b"\r\n " in folded or b"\r\n\t" in folded:
-            raise Fault(WireFailure.ANSWER_MALFORMED, "folded header field")
-        if self._status in _NO_BODY:
-            return 0
-        encoding = field_value(folded, folded, b"transfer-encoding")
-        if encoding is not None:
-            if encoding != b"chunked":
+        at = folded.find(_CONNECTION_MARK)
+        if at >= 0 and folded.find(b"close", at, folded.find(b"\r\n", at + 2)) >= 0:
+            self.reusable = False
+        elif head.startswith(_VERSIONS[1]):
+            self.reusable = b"keep-alive" in (field_value(folded, folded, b"connection") or b"")
+        if _ENCODING_MARK in folded:
+            if field_value(folded, folded, b"transfer-encoding") != b"chunked":
                 raise Fault(WireFailure.ANSWER_MALFORMED, "transfer-encoding other than chunked")
             self._state = _CHUNKED
             self._chunked = ChunkedBody(MAX_BODY_BYTES)
             return None
-        value = field_value(folded, folded, b"content-length")
-        if value is None:
+        self._state = _LENGTH
+        self._length = 0
+        if self._status in _NO_BODY:
+            return 0
+        at = folded.find(_LENGTH_MARK)
+        if at < 0:
             self._state = _UNTIL_EOF
             self.reusable = False
             return None
-        if not value.isdigit() or folded.count(b"\r\ncontent-length:") != 1:
+        at += len(_LENGTH_MARK)
+        value = folded[at : folded.find(b"\r\n", at)].strip(b" \t")
+        if not value.isdigit() or folded.find(_LENGTH_MARK, at) >= 0:
             raise Fault(WireFailure.ANSWER_MALFORMED, "content-length is not one number")
-        if len(value) > len(str(MAX_BODY_BYTES)) or int(value) > MAX_BODY_BYTES:
+        if len(value) > _MAX_LENGTH_DIGITS or (length := int(value)) > MAX_BODY_BYTES:
             raise Fault(WireFailure.ANSWER_TOO_LARGE, f"body over {MAX_BODY_BYTES} bytes")
-        self._length = int(value)
-        return self._length
+        self._length = length
+        return length
 
     def _feed_body(self, data: bytes) -> Reply | None:
         if self._state == _CHUNKED:
@@ -130,10 +137,3 @@ class AnswerParser:
         reply = Reply(self._status, body, self._head, self._folded)
         self._reset()
         return reply
-
-
-def _status(head: bytes) -> int:
-    digits = head[_VERSION_BYTES : _VERSION_BYTES + 3]
-    if len(digits) != 3 or not digits.isdigit() or head[12:13] not in (b" ", b"\r") or digits[0:1] not in b"12345":
-        raise Fault(WireFailure.ANSWER_MALFORMED, "status is not a three-digit number")
-    return int(digits)

@@ -40,9 +40,14 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
 
     @property
+    def reusable(self) -> bool:
+        """Tell whether the last answer left this connection fit for another request."""
+        return self._parser.reusable
+
+    @property
     def usable(self) -> bool:
         transport = self._transport
-        return not self._dropped and transport is not None and not transport.is_closing() and self._parser.reusable
+        return not self._dropped and transport is not None and not transport.is_closing()
 
     def is_stale(self, now: float) -> bool:
         """Tell whether the peer sent something, an end of stream most likely, that the loop has not read yet."""
@@ -51,10 +56,12 @@ class Connection(asyncio.Protocol):
         return bool(self._poll.poll(0))
 
     def send(self, call: Call, request: bytes) -> None:
-        """Write `request` and expect its answer for `call`. Raises Fault if, and only if, no byte can have left."""
+        """Write `request` on this usable connection and expect the answer to `call`.
+
+        Raises Fault if, and only if, no byte can have left.
+        """
         transport = self._transport
-        if transport is None or not self.usable:
-            raise Fault(WireFailure.WRITE_REFUSED, "connection is closing")
+        assert transport is not None
         if self._tls is not None:
             try:
                 request = self._tls.encrypt(request)

@@ -161,7 +161,7 @@ class Wire:
         if self._closed:
             self._fail(call, Stage.NOT_SENT, WireFailure.WIRE_CLOSED)
             return
-        if (call.urgent or self._normal_in_flight < self._max_normal) and not self._waiting.blocks(call):
+        if self._idle and not self._waiting.blocks(call) and (call.urgent or self._normal_room > 0):
             while (connection := self._take_idle()) is not None:
                 if self._start(connection, call):
                     return
@@ -172,16 +172,12 @@ class Wire:
 
     def _serve_waiting(self) -> None:
         """Start the calls whose turn it is on the idle connections, then connect for those that still wait."""
-        waiting = self._waiting
-        while waiting.servable(normal_room=self._normal_room) and (connection := self._take_idle()) is not None:
-            call = waiting.next(normal_room=self._normal_room)
-            if call is None or call.answer.done() or call.deadline_at <= self._loop.time():
-                self._idle.append(connection)
-                if call is not None:
-                    self._fail(call, Stage.NOT_SENT, WireFailure.DEADLINE_BEFORE_SEND)
-            elif not self._start(connection, call):
-                waiting.put_back(call)
-        if len(waiting):
+        while self._idle and (call := self._waiting.next(normal_room=self._normal_room)) is not None:
+            if call.answer.done() or call.deadline_at <= self._loop.time():
+                self._fail(call, Stage.NOT_SENT, WireFailure.DEADLINE_BEFORE_SEND)
+            elif (connection := self._take_idle()) is None or not self._start(connection, call):
+                self._waiting.put_back(call)
+        if self._waiting:
             self._open_more()
 
     def _start(self, connection: Connection, call: Call) -> bool:
@@ -233,14 +229,15 @@ class Wire:
             self._normal_in_flight -= 1
         if not call.answer.done():
             call.answer.set_result(reply)
-        if not connection.usable:
+        if not connection.reusable:
             connection.drop(WireFailure.CONNECTION_LOST)
             return
         connection.idle_since = self._loop.time()
         self._idle.append(connection)
-        if len(self._waiting):
+        if self._waiting:
             self._serve_waiting()
-        self._note_drained()
+        if self._drained is not None:
+            self._note_drained()
 
     def dropped(self, connection: Connection, call: Call | None, failure: WireFailure, detail: str) -> None:
         """Forget a connection that is closed; its call may have reached the venue."""
@@ -251,7 +248,7 @@ class Wire:
             if not call.urgent:
                 self._normal_in_flight -= 1
             self._fail(call, Stage.UNKNOWN, failure, detail)
-        if len(self._waiting):
+        if self._waiting:
             self._serve_waiting()
         self._note_drained()
 
@@ -271,10 +268,10 @@ class Wire:
 
     def _open_more(self) -> None:
         """Connect for the calls that wait, as far as the bounds allow."""
-        if self._closed or self._loop.time() < self._connect_not_before:
+        room = self._max_connections - len(self._open)
+        if room == 0 or self._closed or self._loop.time() < self._connect_not_before:
             return
         wanted = self._waiting.servable(normal_room=self._normal_room)
-        room = self._max_connections - len(self._open)
         for _ in range(len(self._connects), min(wanted, room, self._max_connecting)):
             self._spawn_connect()
 
@@ -302,7 +299,7 @@ class Wire:
         self._open.add(connection)
         connection.idle_since = self._loop.time()
         self._idle.append(connection)
-        if len(self._waiting):
+        if self._waiting:
             self._serve_waiting()
         if self._tick_handle is None:
             self._tick_handle = self._loop.call_later(self._idle_tick_s, self._tick)
@@ -334,9 +331,9 @@ class Wire:
         while self._idle and now - self._idle[0].idle_since >= self._idle_timeout_s:
             self.counters.connections_expired += 1
             self._idle[0].drop(WireFailure.CONNECTION_LOST)
-        if len(self._waiting):
+        if self._waiting:
             self._serve_waiting()
-        self._ticking_fast = bool(self.active or len(self._waiting))
+        self._ticking_fast = bool(self.active or self._waiting)
         pause_s = DEADLINE_TICK_S if self._ticking_fast else self._idle_tick_s
         self._tick_handle = self._loop.call_later(pause_s, self._tick) if self._ticking_fast or self._open else None
 
