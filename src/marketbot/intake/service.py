@@ -1,0 +1,147 @@
+"""One delivery -> a signal committed, or refused with its reason. The cheap checks come first."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from marketbot.domain.ids import SignalId, SourceId
+from marketbot.domain.reasons import RefusalReason
+from marketbot.domain.signal import Signal
+from marketbot.intake.authenticate import check_address, check_secret, check_signature
+from marketbot.intake.decode import decode
+from marketbot.intake.document import REDACTED, Document, read_document
+from marketbot.intake.limits import SourceLimits
+from marketbot.intake.refused import NotReady, Refused, StoreAway
+from marketbot.intake.source import Known, Register, Source
+from marketbot.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request as it came. ``secret`` is the path's; ``timestamp`` and ``signature`` a program's headers."""
+
+    source: str
+    body: bytes = field(repr=False)
+    address: str
+    secret: str | None = field(default=None, repr=False)
+    timestamp: str | None = None
+    signature: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """``repeated``: this is the id that the first delivery was answered with."""
+
+    signal_id: SignalId
+    repeated: bool
+
+
+class Ledger(Protocol):
+    """Where signals and refusals are kept. Both calls may raise StoreAway."""
+
+    async def known(self) -> Known: ...
+
+    async def accept(self, source: Source, signal: Signal, body: str, body_sha256: bytes) -> Receipt | None:
+        """Commit a signal; None when the source is not what it was."""
+        ...
+
+
+class RefusalLog(Protocol):
+    def record(
+        self, source_id: SourceId | None, refused: Refused, address: str, body_sha256: bytes, refused_at: datetime
+    ) -> None:
+        """Note a refusal without waiting."""
+        ...
+
+
+class Intake:
+    """Takes deliveries. An answer means: committed, or refused and (soon) in the refusals log."""
+
+    def __init__(self, ledger: Ledger, refusals: RefusalLog, clock: Clock) -> None:
+        self._ledger = ledger
+        self._refusals = refusals
+        self._clock = clock
+        self._register = Register(ledger.known, clock)
+        self._limits = SourceLimits()
+
+    async def receive(self, delivery: Delivery) -> Receipt | Refused:
+        """Judge one delivery and commit its signal.
+
+        Raises:
+            StoreAway: nothing could be stored; the sender should try again.
+            NotReady: no symbol is known yet.
+        """
+        known = await self._register.read()
+        found = await self._judge(delivery, known)
+        if found is None:
+            # The source was disabled or got another secret within the register's age: judge by what it is now.
+            found = await self._judge(delivery, await self._register.read(max_age_s=0.0), counted=True)
+        if found is None:
+            raise StoreAway("the source changed while its signal was taken")
+        return found
+
+    async def _judge(self, delivery: Delivery, known: Known, *, counted: bool = False) -> Receipt | Refused | None:
+        source = known.sources.get(delivery.source)
+        now = self._clock.now()
+        document: Document | Refused | None = None
+        if delivery.secret is not None:
+            refused = check_secret(source, delivery.secret)
+        elif delivery.signature is not None:
+            refused = check_signature(source, delivery.timestamp or "", delivery.signature, delivery.body, now)
+        else:
+            document = read_document(delivery.body)
+            refused = document if isinstance(document, Refused) else check_secret(source, document.secret or "")
+        if refused is not None or source is None:
+            return self._refuse(delivery, None, refused or Refused(RefusalReason.CREDENTIAL_INVALID), now)
+        refused = self._admit(delivery, source, counted=counted)
+        if refused is not None:
+            return self._refuse(delivery, source, refused, now)
+        document = document or read_document(delivery.body)
+        if isinstance(document, Refused):
+            return self._refuse(delivery, source, document, now)
+        signal = decode(document, now=now, window_s=known.validation_window_s)
+        if isinstance(signal, Refused):
+            return self._refuse(delivery, source, signal, now)
+        refused = await self._check_symbol(source, signal, known)
+        if refused is not None:
+            return self._refuse(delivery, source, refused, now)
+        # A sender may have put the path's secret into the message as well.
+        kept = document.text.replace(delivery.secret, REDACTED) if delivery.secret else document.text
+        return await self._ledger.accept(source, signal, kept, _digest(delivery.body))
+
+    def _admit(self, delivery: Delivery, source: Source, *, counted: bool) -> Refused | None:
+        if not source.enabled:
+            return Refused(RefusalReason.SOURCE_DISABLED)
+        refused = check_address(source, delivery.address)
+        if refused is not None or counted:
+            return refused
+        wait_s = self._limits.take(source.source_id, delivery.address, source.signals_per_hour, self._clock.monotonic())
+        if wait_s is None:
+            return None
+        detail = f"{source.signals_per_hour} signals an hour from one address"
+        return Refused(RefusalReason.RATE_LIMIT_EXCEEDED, detail, wait_s)
+
+    async def _check_symbol(self, source: Source, signal: Signal, known: Known) -> Refused | None:
+        if signal.symbol not in known.symbols:
+            # It may have been listed since the last read.
+            known = await self._register.read()
+        if not known.symbols:
+            raise NotReady("no venue's list of instruments has been read yet")
+        if signal.symbol not in known.symbols:
+            return Refused(RefusalReason.SYMBOL_UNKNOWN, "no connected venue lists the symbol")
+        if source.instruments and signal.symbol not in source.instruments:
+            return Refused(RefusalReason.SYMBOL_UNKNOWN, "the symbol is not among the source's instruments")
+        return None
+
+    def _refuse(self, delivery: Delivery, source: Source | None, refused: Refused, now: datetime) -> Refused:
+        source_id = None if source is None else source.source_id
+        self._refusals.record(source_id, refused, delivery.address, _digest(delivery.body), now)
+        return refused
+
+
+def _digest(body: bytes) -> bytes:
+    """Return the name of a body: blanks around it do not make it another."""
+    return hashlib.sha256(body.strip()).digest()

@@ -1,0 +1,139 @@
+"""Where signals come from: names, secrets, limits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from marketbot.domain.errors import MarketBotError
+from marketbot.domain.ids import AccountId, SourceId
+from marketbot.domain.policy import Policy
+from marketbot.store.pool import Connection
+
+MAX_SOURCES = 10_000
+MIN_SECRET_LENGTH = 16
+"""Characters. Short of that a secret could be guessed, for a webhook's is stored as a plain digest."""
+
+
+class SecretTooShort(MarketBotError):
+    def __init__(self) -> None:
+        super().__init__(f"a source's secret needs at least {MIN_SECRET_LENGTH} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    source_id: SourceId
+    name: str
+    enabled: bool
+    secret_sha256: bytes | None = field(repr=False)
+    sealed_hmac_key: bytes | None = field(repr=False)
+    allowed_addresses: tuple[str, ...]
+    signals_per_hour: int
+    instruments: frozenset[str]
+
+
+async def load_sources(conn: Connection) -> list[SourceRow]:
+    """Return every source, the disabled ones too."""
+    rows = await conn.fetch(
+        """
+        SELECT source_id, name, enabled, secret_sha256, sealed_hmac_key, allowed_addresses::text[] AS allowed_addresses,
+               signals_per_hour, instruments
+        FROM source ORDER BY source_id LIMIT $1
+        """,
+        MAX_SOURCES,
+    )
+    return [
+        SourceRow(
+            **{
+                **dict(row),
+                "allowed_addresses": tuple(row["allowed_addresses"]),
+                "instruments": frozenset(row["instruments"]),
+            }
+        )
+        for row in rows
+    ]
+
+
+async def validation_window_s(conn: Connection) -> int:
+    """Return how old an entry may be at intake: the operator's policy, or its default."""
+    found = await conn.fetchval("SELECT (document ->> 'validation_window_s')::int FROM policy")
+    return Policy().validation_window_s if found is None else int(found)
+
+
+def digest_secret(secret: str) -> bytes:
+    """Return what is stored of a webhook's secret.
+
+    Raises:
+        SecretTooShort: it could be guessed.
+    """
+    if len(secret) < MIN_SECRET_LENGTH:
+        raise SecretTooShort
+    return hashlib.sha256(secret.encode()).digest()
+
+
+async def create_webhook_source(
+    conn: Connection, name: str, secret: str, *, signals_per_hour: int = 300, dedup_window_s: int = 300
+) -> SourceId:
+    """Add a source that proves itself with a secret in its path or body."""
+    found = await conn.fetchval(
+        """
+        INSERT INTO source (name, kind, secret_sha256, signals_per_hour, dedup_window_s)
+        VALUES ($1, 'webhook', $2, $3, $4) RETURNING source_id
+        """,
+        name,
+        digest_secret(secret),
+        signals_per_hour,
+        dedup_window_s,
+    )
+    return SourceId(found)
+
+
+async def create_program_source(
+    conn: Connection, name: str, sealed_hmac_key: bytes, *, signals_per_hour: int = 300, dedup_window_s: int = 300
+) -> SourceId:
+    """Add a source that signs its bodies; the key is sealed with ``aad=source_aad(name)``."""
+    found = await conn.fetchval(
+        """
+        INSERT INTO source (name, kind, sealed_hmac_key, signals_per_hour, dedup_window_s)
+        VALUES ($1, 'program', $2, $3, $4) RETURNING source_id
+        """,
+        name,
+        sealed_hmac_key,
+        signals_per_hour,
+        dedup_window_s,
+    )
+    return SourceId(found)
+
+
+def source_aad(name: str) -> bytes:
+    """Return what a program's key is bound to when it is sealed."""
+    return b"source:" + name.encode()
+
+
+async def rotate_secret(conn: Connection, name: str, secret: str) -> bool:
+    """Replace a webhook source's secret; the old one is refused from the commit on."""
+    done = await conn.execute(
+        "UPDATE source SET secret_sha256 = $2 WHERE name = $1 AND kind = 'webhook'", name, digest_secret(secret)
+    )
+    return bool(done == "UPDATE 1")
+
+
+async def set_enabled(conn: Connection, name: str, enabled: bool) -> bool:
+    done = await conn.execute("UPDATE source SET enabled = $2 WHERE name = $1", name, enabled)
+    return bool(done == "UPDATE 1")
+
+
+async def set_allowed_addresses(conn: Connection, name: str, networks: Sequence[str]) -> bool:
+    """Replace a source's address list; empty means any address."""
+    done = await conn.execute("UPDATE source SET allowed_addresses = $2::text[]::cidr[] WHERE name = $1", name, list(networks))
+    return bool(done == "UPDATE 1")
+
+
+async def follow(conn: Connection, source_id: SourceId, account_ids: Sequence[AccountId]) -> None:
+    """Let accounts trade a source's signals. Idempotent."""
+    await conn.execute(
+        "INSERT INTO follow (source_id, account_id) SELECT $1, unnest($2::bigint[]) ON CONFLICT DO NOTHING",
+        source_id,
+        list(account_ids),
+    )
