@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -20,25 +20,33 @@ from marketbot.store.embedded.postmaster import Postmaster
 from marketbot.store.migrate import migrate
 
 # Short, enterable by an unprivileged server, and outside the repository (pytest's own tmp_path is private to root).
-PLACES = Path(tempfile.gettempdir())
+DISK = Path(tempfile.gettempdir())
+MEMORY = Path("/dev/shm")
+MEMORY_FREE_MIN_BYTES = 1 << 30
 PREFIX = f"marketbot-test-{os.getuid()}-"
 TEMPLATE = "migrated"
 
 _numbers = count(1)
 
 
-def new_place(name: str) -> Path:
-    """Return a path for a server's data directory that does not exist yet."""
-    return PLACES / f"{PREFIX}{os.getpid()}-{name}-{next(_numbers)}"
+def _new_place(below: Path = DISK) -> Path:
+    return below / f"{PREFIX}{os.getpid()}-{next(_numbers)}"
 
 
-def remove_place(place: Path) -> None:
+def _fast_place() -> Path:
+    """Prefer memory for the shared server: copying the template's files takes 13 ms there, up to 300 ms on disk."""
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_FREE_MIN_BYTES:
+        return _new_place(MEMORY)
+    return _new_place()
+
+
+def _remove_place(place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
 
 
 def _abandoned() -> Iterator[Path]:
     """Yield the places of test runs that were killed: nobody holds their lock any more."""
-    for lock_file in PLACES.glob(f"{PREFIX}*/owner.lock"):
+    for lock_file in [*DISK.glob(f"{PREFIX}*/owner.lock"), *MEMORY.glob(f"{PREFIX}*/owner.lock")]:
         lock = OwnerLock.acquire(lock_file)
         if lock is not None:
             lock.release()
@@ -52,23 +60,44 @@ async def _stop_server(place: Path) -> None:
         await orphan.stop()
 
 
+@pytest.fixture
+async def new_place() -> AsyncIterator[Callable[[], Path]]:
+    """Make paths for servers' data directories (on disk, not there yet); servers and files are gone afterwards."""
+    places: list[Path] = []
+
+    def make() -> Path:
+        places.append(_new_place())
+        return places[-1]
+
+    yield make
+    for place in places:
+        await _stop_server(place)
+        _remove_place(place)
+
+
+@pytest.fixture
+def place(new_place: Callable[[], Path]) -> Path:
+    """Give one such path."""
+    return new_place()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """Run one embedded server for this test process, with a database that has all migrations as the template."""
-    place = new_place("session")
+    place = _fast_place()
     server = EmbeddedPostgres(place)
     # A loop of its own: the server outlives the loops of the tests.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         for abandoned in _abandoned():
             runner.run(_stop_server(abandoned))
-            remove_place(abandoned)
+            _remove_place(abandoned)
         runner.run(server.start())
         try:
             runner.run(_make_template(server))
             yield server
         finally:
             runner.run(server.stop())
-            remove_place(place)
+            _remove_place(place)
 
 
 async def _make_template(server: EmbeddedPostgres) -> None:
@@ -86,7 +115,7 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     name = f"test_{next(_numbers)}"
     connection = await asyncpg.connect(postgres.dsn)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
         yield postgres.dsn_for(name)
     finally:
         with contextlib.suppress(asyncpg.InvalidCatalogNameError):

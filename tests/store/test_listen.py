@@ -1,6 +1,8 @@
 """Nudges between connections, and coming back after the server cut the line."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -65,11 +67,16 @@ async def test_comes_back_and_nudges_after_a_cut(listener: Listener, speaker: "a
 async def test_a_silent_line_is_given_up(
     database: str, speaker: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_S", 0.01)
-    monkeypatch.setattr(module, "HEARTBEAT_TIMEOUT_S", 0.0001)
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(module, "HEARTBEAT_TIMEOUT_S", 0.2)
     async with Listener(database, ["signal"], name="deaf") as listener:
-        for _ in range(3):  # each reconnect nudges again: the heartbeat found the line too slow
+        assert await listener.wait("signal", PATIENCE_S)
+        frozen = await speaker.fetchval("SELECT pid FROM pg_stat_activity WHERE application_name = 'marketbot deaf'")
+        os.kill(frozen, signal.SIGSTOP)  # the socket stays open, nobody answers
+        try:
             assert await listener.wait("signal", PATIENCE_S)
+        finally:
+            os.kill(frozen, signal.SIGCONT)
 
 
 async def test_a_store_that_is_away_is_only_silence() -> None:

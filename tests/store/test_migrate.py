@@ -1,6 +1,7 @@
 """The migration runner, on scratch files and a real server."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -16,20 +17,16 @@ SECOND = "ALTER TABLE book ADD COLUMN title text;"
 
 
 @pytest.fixture
-async def empty(postgres: EmbeddedPostgres, database: str) -> str:
+async def empty(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     """Give a database without any migration."""
-    connection = await asyncpg.connect(database)
-    try:
-        name = await connection.fetchval("SELECT current_database()")
-    finally:
-        await connection.close()
+    name = "without_migrations"
     connection = await asyncpg.connect(postgres.dsn)
     try:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        yield postgres.dsn_for(name)
     finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await connection.close()
-    return database
 
 
 def write(directory: Path, **files: str) -> Path:

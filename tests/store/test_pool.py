@@ -96,21 +96,6 @@ async def test_silent_server_is_unavailable_within_the_connect_time_out() -> Non
             await asyncio.wait_for(connect(f"postgresql://a@127.0.0.1:{port}/x?sslmode=disable", name="test"), 10)
 
 
-async def test_too_many_connections_is_unavailable(database: str) -> None:
-    first = await connect(database, name="test")
-    try:
-        name = await first.fetchval("SELECT current_database()")
-        # Superusers are exempt from the limit, so ask as somebody else.
-        await first.execute(f"CREATE ROLE guest_{name} LOGIN")
-        await first.execute(f"ALTER ROLE guest_{name} CONNECTION LIMIT 0")
-        await first.execute(f"SET SESSION AUTHORIZATION guest_{name}")
-        await first.execute("RESET SESSION AUTHORIZATION")
-        await first.execute(f"DROP ROLE guest_{name}")
-    finally:
-        await first.close()
-    assert is_unavailable(asyncpg.TooManyConnectionsError("sorry, too many clients already"))
-
-
 async def test_statement_time_out_is_unavailable(database: str) -> None:
     connection = await connect(database, name="test", statement_timeout_s=0.05)
     try:

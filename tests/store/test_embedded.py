@@ -1,0 +1,442 @@
+"""The embedded server as a whole: it keeps data, survives crashes, and minds nobody else's files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_root, supervisor
+from marketbot.store.embedded.binaries import Binaries, ServerUser
+from marketbot.store.embedded.data_dir import DataDir
+from marketbot.store.embedded.postmaster import Postmaster, cluster_pids
+
+PATIENCE_S = 30.0
+COMMITS = 400
+
+pytestmark = pytest.mark.process
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can become another user")
+
+
+async def run(dsn: str, statement: str) -> object:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_data_survive_a_restart(place: Path) -> None:
+    async with EmbeddedPostgres(place) as server:
+        assert server.owner
+        await run(server.dsn, "CREATE TABLE kept AS SELECT 42 AS n")
+        first = server.pid
+    assert cluster_pids(DataDir(place)) == []
+    async with EmbeddedPostgres(place) as server:
+        assert server.pid != first
+        assert await run(server.dsn, "SELECT n FROM kept") == 42
+        assert await run(server.dsn, "SELECT lower('ÇÃO')") == "ção"
+
+
+async def test_start_and_stop_may_be_repeated(place: Path) -> None:
+    server = EmbeddedPostgres(place)
+    dsn = await server.start()
+    assert await server.start() == dsn == server.dsn
+    await server.stop()
+    await server.stop()
+    assert server.pid is None
+    with pytest.raises(EmbeddedPostgresError, match="not started"):
+        _ = server.dsn
+
+
+async def test_listens_only_on_a_private_socket(place: Path) -> None:
+    async with EmbeddedPostgres(place) as server:
+        assert await run(server.dsn, "SHOW listen_addresses") == ""
+        assert stat.S_IMODE((place / "run").stat().st_mode) == 0o700
+        assert stat.S_IMODE((place / "cluster").stat().st_mode) == 0o700
+        assert await run(server.dsn, "SELECT auth_method FROM pg_hba_file_rules") == "peer"
+
+
+async def test_durability_settings(place: Path) -> None:
+    async with EmbeddedPostgres(place, settings={"work_mem": "7MB"}) as server:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert await run(server.dsn, f"SHOW {name}") == "on"
+        assert await run(server.dsn, "SHOW jit") == "off"
+        assert await run(server.dsn, "SHOW work_mem") == "7MB"
+
+
+async def test_server_gets_nothing_of_our_environment(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKETBOT_TEST_SECRET", "do-not-pass-on")
+    async with EmbeddedPostgres(place) as server:
+        environment = Path(f"/proc/{server.pid}/environ")
+        if not environment.exists():
+            pytest.skip("NOT TESTED: no /proc here")
+        assert b"do-not-pass-on" not in environment.read_bytes()
+
+
+@as_root
+async def test_root_runs_the_server_as_nobody(place: Path) -> None:
+    async with EmbeddedPostgres(place) as server:
+        owner = Path(f"/proc/{server.pid}").stat().st_uid
+        assert owner == 65534
+        assert place.stat().st_uid == 0
+        # The server's user, who could read the files anyway, is still not let in as the superuser.
+        psql = Binaries.of_wheel().directory / "psql"
+        attempt = subprocess.run(
+            [psql, server.dsn, "-c", "SELECT 1"], user=65534, group=65534, extra_groups=[], capture_output=True, text=True
+        )
+        assert attempt.returncode != 0
+        assert "Peer authentication failed" in attempt.stderr
+
+
+async def test_kill_9_of_everything_loses_no_commit(place: Path) -> None:
+    async with EmbeddedPostgres(place) as server:
+        await run(server.dsn, "CREATE TABLE told (n int PRIMARY KEY)")
+        acknowledged: list[int] = []
+
+        async def write(writer: int) -> None:
+            connection = await asyncpg.connect(server.dsn)
+            try:
+                for n in range(writer, 1_000_000, 4):
+                    await connection.execute("INSERT INTO told VALUES ($1)", n)
+                    acknowledged.append(n)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                return
+            finally:
+                connection.terminate()
+
+        writers = [asyncio.create_task(write(writer)) for writer in range(4)]
+        await until(lambda: len(acknowledged) >= COMMITS)
+        await server.kill()
+        await asyncio.gather(*writers)
+        await asyncio.wait_for(server.restarted.wait(), PATIENCE_S)
+        connection = await asyncpg.connect(server.dsn)
+        kept = {row["n"] for row in await connection.fetch("SELECT n FROM told")}
+        await connection.close()
+    assert len(acknowledged) >= COMMITS
+    assert set(acknowledged) <= kept
+
+
+async def test_restarts_after_repeated_deaths_and_tells(place: Path) -> None:
+    told: list[int] = []
+    async with EmbeddedPostgres(place, on_restart=told.append) as server:
+        for death in (1, 2, 3):
+            server.restarted.clear()
+            dead = server.pid
+            assert dead is not None
+            os.kill(dead, signal.SIGKILL)  # the postmaster alone: its children must be waited for
+            await asyncio.wait_for(server.restarted.wait(), PATIENCE_S)
+            assert server.pid != dead
+            assert await run(server.dsn, "SELECT 1") == 1
+            assert told == list(range(1, death + 1))
+    assert cluster_pids(DataDir(place)) == []
+
+
+async def test_gives_up_on_a_server_that_will_not_stay(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "RESTART_ATTEMPTS_MAX", 1)
+    failures: list[EmbeddedPostgresError] = []
+    async with EmbeddedPostgres(place, on_failure=failures.append) as server:
+        await server.kill()
+        await asyncio.wait_for(server.restarted.wait(), PATIENCE_S)
+        await server.kill()
+        await until(lambda: bool(failures))
+        assert server.failure is failures[0]
+        assert "2 times in a row" in str(failures[0])
+
+
+async def test_refused_settings_are_told_with_the_servers_words(place: Path) -> None:
+    server = EmbeddedPostgres(place, settings={"shared_buffers": "not a size"})
+    with pytest.raises(EmbeddedPostgresError, match="did not start") as caught:
+        await server.start()
+    assert "shared_buffers" in caught.value.log_tail
+    async with EmbeddedPostgres(place) as healed:  # and nothing stays locked
+        assert await run(healed.dsn, "SELECT 1") == 1
+
+
+async def test_second_starter_is_a_guest(place: Path) -> None:
+    async with EmbeddedPostgres(place) as first:
+        second = EmbeddedPostgres(place)
+        assert await second.start() == first.dsn
+        assert not second.owner
+        assert second.pid == first.pid
+        await second.stop()
+        assert await run(first.dsn, "SELECT 1") == 1
+
+
+async def test_guest_waits_for_an_owner_that_is_still_starting(place: Path) -> None:
+    first, second = EmbeddedPostgres(place), EmbeddedPostgres(place)
+    dsns = await asyncio.gather(first.start(), second.start())
+    assert dsns[0] == dsns[1]
+    assert sorted([first.owner, second.owner]) == [False, True]
+    await second.stop()
+    await first.stop()
+
+
+async def test_half_made_cluster_is_made_anew(place: Path) -> None:
+    async with EmbeddedPostgres(place):
+        pass
+    (place / "cluster").rename(place / "cluster.new")
+    (place / "cluster.new" / "PG_VERSION").unlink()
+    async with EmbeddedPostgres(place) as server:
+        assert await run(server.dsn, "SELECT 1") == 1
+
+
+async def test_other_major_version_is_refused(place: Path) -> None:
+    async with EmbeddedPostgres(place):
+        pass
+    (place / "cluster" / "PG_VERSION").write_text("12\n")
+    with pytest.raises(EmbeddedPostgresError, match="are of Postgres 12"):
+        await EmbeddedPostgres(place).start()
+
+
+async def test_pid_file_of_a_recycled_pid_is_no_obstacle(place: Path) -> None:
+    async with EmbeddedPostgres(place):
+        pass
+    user = ServerUser.current()
+    # A process of the server's own uid that has nothing to do with it: Postgres alone would refuse for ever.
+    stranger = subprocess.Popen(["/bin/sleep", "60"], cwd="/", **user.popen_arguments())
+    try:
+        pid_file = place / "cluster" / "postmaster.pid"
+        pid_file.write_text(f"{stranger.pid}\n{place / 'cluster'}\n1\n5432\n{place / 'run'}\n\n  1 1\nready   \n")
+        user.own(pid_file)
+        async with EmbeddedPostgres(place) as server:
+            assert await run(server.dsn, "SELECT 1") == 1
+            assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+async def test_long_path_falls_back_to_loopback_with_a_password(place: Path) -> None:
+    deep = place / ("d" * 60) / ("e" * 60)
+    async with EmbeddedPostgres(deep) as server:
+        assert "127.0.0.1" in server.dsn
+        assert await run(server.dsn, "SELECT 1") == 1
+        password_file = deep / "pgpass"
+        assert stat.S_IMODE(password_file.stat().st_mode) == 0o600
+        password = password_file.read_text().strip().rsplit(":", 1)[-1]
+        assert password not in server.dsn
+        assert password not in repr(server)
+        wrong = server.dsn.split("?")[0] + "?sslmode=disable"
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(wrong, password="wrong")
+        server.restarted.clear()
+        await server.kill()
+        await asyncio.wait_for(server.restarted.wait(), PATIENCE_S)
+        assert await run(server.dsn, "SELECT 1") == 1
+
+
+async def test_chosen_port_listens_on_loopback(place: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with EmbeddedPostgres(place, port=port) as server:
+        assert f"127.0.0.1:{port}/" in server.dsn
+        assert await run(server.dsn, "SHOW port") == str(port)
+
+
+def test_log_files_are_bounded(place: Path) -> None:
+    data_dir = DataDir(place)
+    data_dir.create(ServerUser.current())
+    for minute in range(20):
+        (data_dir.log / f"postgres-20260101-00{minute:02d}00.log").write_text("x")
+    data_dir.prune_logs()
+    assert sorted(path.name for path in data_dir.log.iterdir()) == [
+        f"postgres-20260101-00{minute:02d}00.log" for minute in range(12, 20)
+    ]
+
+
+def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKETBOT_DATA_DIR", "/somewhere/else")
+    assert default_data_root() == Path("/somewhere/else")
+    monkeypatch.delenv("MARKETBOT_DATA_DIR")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_data_root() == Path("/var/lib/marketbot")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_DATA_HOME", "/data/home")
+    assert default_data_root() == Path("/data/home/marketbot")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", "/home/ana")
+    assert default_data_root() == Path("/home/ana/.local/share/marketbot")
+
+
+@as_root
+async def test_place_that_the_server_cannot_enter_is_refused(place: Path) -> None:
+    place.mkdir(mode=0o700)
+    with pytest.raises(EmbeddedPostgresError, match=f"uid 65534, which cannot enter {place};"):
+        await EmbeddedPostgres(place / "inner").start()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700  # a foreign directory is left as it was
+
+
+@as_root
+async def test_unreadable_binaries_are_copied_once(new_place: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Binaries.of_wheel()
+    place, hidden = new_place(), new_place()
+    hidden.mkdir(mode=0o700)
+    copy = real.copied_below(hidden / "site-packages")
+    monkeypatch.setattr(Binaries, "of_wheel", classmethod(lambda cls: copy))
+    assert not copy.runnable_by(ServerUser.current())
+    inodes = set()
+    for _ in range(2):
+        async with EmbeddedPostgres(place) as server:
+            assert await run(server.dsn, "SELECT 1") == 1
+            inodes.add((place / "binaries" / real.version).stat().st_ino)
+    assert len(inodes) == 1
+    assert stat.S_IMODE(hidden.stat().st_mode) == 0o700
+
+
+# A supervisor in a process of its own, which says where its server is and then waits to be killed.
+SUPERVISOR = """
+import asyncio, sys
+from pathlib import Path
+from marketbot.store.embedded import EmbeddedPostgres
+async def main():
+    server = EmbeddedPostgres(Path(sys.argv[1]))
+    await server.start()
+    print(server.pid, server.dsn, flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+async def orphan(place: Path) -> tuple[int, str]:
+    """Leave a running server whose supervisor was killed with -9; return its pid and DSN."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SUPERVISOR, str(place), stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+    process.kill()
+    await process.wait()
+    pid, dsn = line.decode().split()
+    return int(pid), dsn
+
+
+async def test_orphan_is_adopted_with_its_sessions(place: Path) -> None:
+    pid, dsn = await orphan(place)
+    bystander = await asyncpg.connect(dsn)
+    try:
+        async with EmbeddedPostgres(place) as server:
+            assert server.adopted
+            assert server.pid == pid
+            assert server.dsn == dsn
+            assert await bystander.fetchval("SELECT 1") == 1
+            # An adopted server is not our child, and is watched all the same.
+            await server.kill()
+            await asyncio.wait_for(server.restarted.wait(), PATIENCE_S)
+            assert not server.adopted
+            assert await run(server.dsn, "SELECT 1") == 1
+        assert cluster_pids(DataDir(place)) == []
+    finally:
+        bystander.terminate()
+
+
+async def test_adopted_server_is_stopped_in_the_end(place: Path) -> None:
+    await orphan(place)
+    async with EmbeddedPostgres(place) as server:
+        assert server.adopted
+    assert cluster_pids(DataDir(place)) == []
+
+
+async def test_orphan_with_other_settings_is_replaced(place: Path) -> None:
+    pid, dsn = await orphan(place)
+    await run(dsn, "CREATE TABLE kept AS SELECT 1 AS n")
+    async with EmbeddedPostgres(place, settings={"work_mem": "9MB"}) as server:
+        assert not server.adopted
+        assert server.pid != pid
+        assert await run(server.dsn, "SHOW work_mem") == "9MB"
+        assert await run(server.dsn, "SELECT n FROM kept") == 1
+
+
+async def test_orphan_that_does_not_answer_is_replaced(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "ADOPT_WAIT_S", 0.5)
+    monkeypatch.setattr("marketbot.store.embedded.postmaster.STOP_FAST_S", 0.5)
+    monkeypatch.setattr("marketbot.store.embedded.postmaster.STOP_IMMEDIATE_S", 0.5)
+    monkeypatch.setattr(supervisor, "CONNECT_TIMEOUT_S", 0.5)
+    pid, _ = await orphan(place)
+    os.kill(pid, signal.SIGSTOP)
+    async with EmbeddedPostgres(place) as server:
+        assert server.pid != pid
+        assert await run(server.dsn, "SELECT 1") == 1
+
+
+async def test_server_killed_while_nobody_watched_comes_back(place: Path) -> None:
+    _, dsn = await orphan(place)
+    await run(dsn, "CREATE TABLE kept AS SELECT 5 AS n")
+    found = Postmaster.find(DataDir(place))
+    assert found is not None
+    await found.kill()
+    async with EmbeddedPostgres(place) as server:
+        assert not server.adopted
+        assert await run(server.dsn, "SELECT n FROM kept") == 5
+
+
+def _unnamed_uid() -> int:
+    for uid in range(12345, 12445):
+        try:
+            pwd.getpwuid(uid)
+        except KeyError:
+            return uid
+    raise AssertionError("every uid has a name")
+
+
+@as_root
+@pytest.mark.parametrize("named", [True, False])
+def test_ordinary_user(place: Path, named: bool) -> None:
+    """Run everything as an ordinary user with a home of its own; a uid without a name is common in containers."""
+    uid = pwd.getpwnam("daemon").pw_uid if named else _unnamed_uid()
+    interpreter = Path("/usr/bin/python3")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    probe = subprocess.run([interpreter, "--version"], capture_output=True, text=True) if interpreter.exists() else None
+    if probe is None or not probe.stdout.startswith(f"Python {version}."):
+        pytest.skip(f"NOT TESTED: no Python {version} that an ordinary user can run")
+    place.mkdir()
+    place.chmod(0o755)
+    home = place / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, uid, uid)
+    readable = [path for path in sys.path if path and ServerUser(uid, uid, dropped=True).closed_directory(Path(path)) is None]
+    script = """
+import asyncio, asyncpg, os
+from marketbot.store.embedded import EmbeddedPostgres, default_data_root
+async def main():
+    place = default_data_root() / "postgres"
+    async with EmbeddedPostgres(place) as server:
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
+        await connection.close()
+        await server.kill()
+        await asyncio.wait_for(server.restarted.wait(), 30)
+    async with EmbeddedPostgres(place) as server:
+        connection = await asyncpg.connect(server.dsn)
+        print("kept", await connection.fetchval("SELECT n FROM kept"), os.getuid(), place)
+        await connection.close()
+asyncio.run(main())
+"""
+    result = subprocess.run(
+        [interpreter, "-c", script],
+        user=uid,
+        group=uid,
+        extra_groups=[],
+        env={"HOME": str(home), "PYTHONPATH": ":".join(readable), "PATH": "/usr/bin:/bin"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"kept 1 {uid} {home}/.local/share/marketbot/postgres" in result.stdout
