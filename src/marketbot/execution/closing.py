@@ -63,7 +63,7 @@ async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *,
                 continue
         held = await _settled_position(desk, run)
         if held is None:
-            await position_went_away(desk, run, closed_by=closed_by)
+            await position_went_away(desk, run, closed_by=closed_by, exit_price=leg.average_price or None)
             return
         qty = held.qty
         if leg.attempt + 1 >= MAX_EXIT_ATTEMPTS:

@@ -54,6 +54,8 @@ class Desk:
         """Tell why an entry that is not on the wire must not go there any more."""
         if self.clock.now() >= run.expires_at:
             return LapseReason.EXECUTION_WINDOW_PASSED
+        if run.quarantined:
+            return LapseReason.ACCOUNT_QUARANTINED
         state = self.switches().state_for(
             environment=run.market.environment,
             venue=run.market.venue,

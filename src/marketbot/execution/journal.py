@@ -31,8 +31,9 @@ class Journal(Protocol):
         qty: Decimal,
         entry_price: Decimal,
         closed_by: str | None = None,
+        exit_price: Decimal | None = None,
     ) -> None:
-        """Write what the account now holds on the run's instrument and side."""
+        """Write what the account now holds on the run's instrument and side; only the last of several in a batch is stored."""
         ...
 
     def finished(

@@ -76,6 +76,7 @@ class IntentRun:
     resumed: bool
     attempts: int
     leverage_set: Decimal | None = None
+    quarantined: bool = False
     legs: dict[Leg, LegRun] = field(default_factory=dict)
     claimed_ms: int | None = None
     sent_ms: int | None = None

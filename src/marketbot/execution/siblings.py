@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from marketbot.domain.execution_report import OrderReport
 from marketbot.domain.money import ZERO
 from marketbot.domain.order import SETTLED, OrderState
@@ -15,7 +17,7 @@ SETTLE_READ_DELAYS_S = (0.0, 0.1, 0.3, 0.6, 1.0)
 """Waits between looks at a protective order whose position has just gone: venues take a moment to expire it."""
 
 
-async def position_went_away(desk: Desk, run: IntentRun, *, closed_by: str | None) -> None:
+async def position_went_away(desk: Desk, run: IntentRun, *, closed_by: str | None, exit_price: Decimal | None = None) -> None:
     """Write a position down as closed and see its protective orders off.
 
     ``closed_by`` names what closed it when we know; None asks the protective orders, and leaves ``venue`` when neither filled
@@ -31,6 +33,7 @@ async def position_went_away(desk: Desk, run: IntentRun, *, closed_by: str | Non
         qty=ZERO,
         entry_price=entry.average_price if entry is not None else ZERO,
         closed_by=closed_by or (filled.value if filled is not None else "venue"),
+        exit_price=exit_price or (opening.legs[filled].average_price or None if filled is not None else None),
     )
 
 

@@ -323,7 +323,7 @@ class EmbeddedPostgres:
                 await self._bring_up()
             except EmbeddedPostgresError as error:
                 self.failure = error
-                log.error("embedded_postgres_given_up", reason=error.sentence)
+                log.error("embedded_postgres_given_up", reason=error.sentence, log_tail=error.log_tail)
                 if self._on_failure is not None:
                     self._on_failure(error)
                 return

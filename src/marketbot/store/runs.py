@@ -1,0 +1,151 @@
+"""From rows to runs: what a worker must know to carry a chunk's intents out, at the first attempt or a later one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from marketbot.domain.client_order_id import client_order_stem
+from marketbot.domain.ids import AccountId, ClientOrderId, SignalId, Symbol, UserId
+from marketbot.domain.instrument import Instrument
+from marketbot.domain.lane import Lane
+from marketbot.domain.money import ZERO
+from marketbot.domain.order import OrderState
+from marketbot.domain.side import Leg, PositionSide
+from marketbot.execution.run import ClaimedChunk, IntentRun, LegRun
+from marketbot.ports import Credential
+from marketbot.store.pool import Pool
+
+_SQL = Path(__file__).with_name("sql")
+INTENTS = (_SQL / "load_intents.sql").read_text()
+ORDERS = (_SQL / "load_orders.sql").read_text()
+GUARDS = (_SQL / "load_guards.sql").read_text()
+
+
+async def load_runs(
+    pool: Pool,
+    chunk: ClaimedChunk,
+    *,
+    tag: str,
+    credentials: Mapping[AccountId, Credential],
+    instrument: Instrument,
+    window: timedelta,
+    now: datetime,
+) -> list[IntentRun]:
+    """Return the runs of a chunk that have no outcome yet.
+
+    At a first attempt no order can have been sent, and the orders' ids follow from the intent: they are not read back.
+    """
+    account_ids = list(chunk.account_ids)
+    rows = await pool.fetch(INTENTS, chunk.signal_id, account_ids)
+    runs: list[IntentRun] = []
+    for row in rows:
+        if row["is_done"] or row["account_id"] not in credentials:
+            continue
+        runs.append(_run(chunk, row, tag, credentials[row["account_id"]], instrument, window, now))
+    if chunk.attempts > 1:
+        await _load_legs(pool, chunk, runs)
+    if chunk.lane is Lane.RISK_REDUCING:
+        await _load_guards(pool, chunk, runs, tag)
+    return runs
+
+
+def _run(
+    chunk: ClaimedChunk, row: Any, tag: str, credential: Credential, instrument: Instrument, window: timedelta, now: datetime
+) -> IntentRun:
+    account_id = AccountId(row["account_id"])
+    received_at: datetime = row["received_at"]
+    run = IntentRun(
+        signal_id=chunk.signal_id,
+        account_id=account_id,
+        user_id=UserId(row["user_id"]),
+        lane=chunk.lane,
+        market=chunk.market,
+        symbol=Symbol(row["symbol"]),
+        instrument=instrument,
+        side=PositionSide(row["side"]),
+        qty=row["qty"] if row["qty"] is not None else ZERO,
+        leverage=row["leverage"],
+        stop_price=row["stop_price"],
+        target_price=row["target_price"],
+        stem=client_order_stem(tag, chunk.signal_id, account_id),
+        received_at=received_at,
+        expires_at=received_at + window,
+        credential=credential,
+        resumed=chunk.attempts > 1,
+        attempts=chunk.attempts,
+        leverage_set=row["leverage_set"],
+        quarantined=row["status"] != "ready",
+    )
+    run.claimed_ms = run.since_received_ms(now)
+    if chunk.lane is Lane.RISK_REDUCING:
+        run.add_leg(Leg.EXIT, 0)
+    else:
+        run.add_leg(Leg.ENTRY, 0)
+        run.add_leg(Leg.STOP_LOSS, 0, run.stop_price)
+        run.add_leg(Leg.TAKE_PROFIT, 0, run.target_price)
+    return run
+
+
+async def _load_legs(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun]) -> None:
+    by_account = {run.account_id: run for run in runs}
+    for row in await pool.fetch(ORDERS, chunk.signal_id, list(by_account)):
+        run = by_account[row["account_id"]]
+        leg = _leg(row)
+        run.legs[leg.leg] = leg  # the last attempt at a leg comes last
+        if leg.leg is Leg.ENTRY and leg.filled_qty > 0:
+            run.filled_at = row["changed_at"]
+
+
+async def _load_guards(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun], tag: str) -> None:
+    if not runs:
+        return
+    by_account = {(run.account_id, run.side): run for run in runs}
+    for row in await pool.fetch(GUARDS, [run.account_id for run in runs], runs[0].symbol):
+        run = by_account.get((row["account_id"], PositionSide(row["side"])))
+        if run is None:
+            continue
+        if run.guards is None:
+            run.guards = guards_of(run, SignalId(row["opening_signal_id"]), tag)
+        leg = _leg(row)
+        run.guards.legs[leg.leg] = leg
+
+
+def guards_of(run: IntentRun, opening: SignalId, tag: str) -> IntentRun:
+    """Return the run that opened what ``run`` closes, without its legs."""
+    return IntentRun(
+        signal_id=opening,
+        account_id=run.account_id,
+        user_id=run.user_id,
+        lane=run.lane,
+        market=run.market,
+        symbol=run.symbol,
+        instrument=run.instrument,
+        side=run.side,
+        qty=run.qty,
+        leverage=None,
+        stop_price=None,
+        target_price=None,
+        stem=client_order_stem(tag, opening, run.account_id),
+        received_at=run.received_at,
+        expires_at=run.expires_at,
+        credential=run.credential,
+        resumed=False,
+        attempts=run.attempts,
+    )
+
+
+def _leg(row: Any) -> LegRun:
+    return LegRun(
+        leg=Leg(row["leg"]),
+        attempt=row["attempt"],
+        client_order_id=ClientOrderId(row["client_order_id"]),
+        trigger_price=row["trigger_price"],
+        state=OrderState(row["state"]),
+        seq=row["last_seq"],
+        venue_order_id=row["venue_order_id"],
+        filled_qty=row["filled_qty"] if row["filled_qty"] is not None else ZERO,
+        average_price=row["average_price"] if row["average_price"] is not None else ZERO,
+    )
