@@ -1,0 +1,1 @@
+"""The venues' clients. A venue's own words stop in its folder."""

@@ -1,0 +1,151 @@
+"""Signed and public calls to Binance: sign late, read the answer or the refusal, feed the budgets, follow the clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from marketbot.domain.execution_report import ErrorClass, VenueFault
+from marketbot.domain.ids import AccountId
+from marketbot.ports import Credential
+from marketbot.venues.answer import Refusal, header_seconds, unreadable, usable_key
+from marketbot.venues.binance import urls
+from marketbot.venues.binance.decode import BAD_SHAPE
+from marketbot.venues.binance.errors import classify
+from marketbot.venues.binance.signing import public_request, signed_request
+from marketbot.venues.clock import VenueClock
+from marketbot.venues.limits import Cost
+from marketbot.venues.line import Line, Timeouts
+from marketbot.venues.wire import Reply
+
+MARKET_EGRESS = 0
+"""Market-wide calls leave from the first address."""
+
+
+class BinanceSession:
+    """One market's calls. Returns parsed JSON or a Refusal, and raises for neither."""
+
+    def __init__(self, line: Line, clock: VenueClock, timeouts: Timeouts) -> None:
+        self.line = line
+        self.clock = clock
+        self.timeouts = timeouts
+        self.faults: Counter[ErrorClass] = Counter()
+        self._host = line.hosts.endpoint.host_header.decode("ascii")
+        self._key_host = "" if line.hosts.keys is None else line.hosts.keys.host_header.decode("ascii")
+
+    async def public(self, path: str, cost: Cost, timeout_s: float) -> Any | Refusal:
+        """Get a market-wide answer."""
+        reply = await self.line.send(
+            lambda: public_request(path, host=self._host),
+            egress=MARKET_EGRESS,
+            account_id=None,
+            cost=cost,
+            urgent=False,
+            timeout_s=timeout_s,
+        )
+        return self._read(reply, MARKET_EGRESS, None, cost)
+
+    async def signed(
+        self,
+        credential: Credential,
+        verb: str,
+        path: str,
+        query: str = "",
+        *,
+        cost: Cost,
+        timeout_s: float,
+        urgent: bool = False,
+        keys: bool = False,
+    ) -> Any | Refusal:
+        """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
+        seen = self.clock.generation
+        answer = await self._attempt(credential, verb, path, query, cost, timeout_s, urgent, keys)
+        if type(answer) is Refusal and answer.answered and answer.fault.error_class is ErrorClass.CLOCK:
+            await self.clock.resync(seen, self.sync_clock)
+            answer = await self._attempt(credential, verb, path, query, cost, timeout_s, urgent, keys)
+        return answer
+
+    async def sync_clock(self) -> VenueFault | None:
+        """Measure the venue's clock."""
+        started = self.clock.started()
+        answer = await self.public(urls.TIME, urls.ONE, self.timeouts.read_s)
+        if isinstance(answer, Refusal):
+            return answer.fault
+        try:
+            self.clock.measured(int(answer["serverTime"]), started)
+        except BAD_SHAPE:
+            return unreadable(200).fault
+        return None
+
+    async def _attempt(
+        self,
+        credential: Credential,
+        verb: str,
+        path: str,
+        query: str,
+        cost: Cost,
+        timeout_s: float,
+        urgent: bool,
+        keys: bool,
+    ) -> Any | Refusal:
+        if not usable_key(credential.api_key):
+            return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
+
+        def request() -> bytes:
+            return signed_request(
+                verb,
+                path,
+                query,
+                host=self._key_host if keys else self._host,
+                api_key=credential.api_key,
+                secret=credential.secret,
+                now_ms=self.clock.now_ms(),
+            )
+
+        reply = await self.line.send(
+            request,
+            egress=credential.egress,
+            account_id=credential.account_id,
+            cost=cost,
+            urgent=urgent,
+            timeout_s=timeout_s,
+            keys=keys,
+        )
+        return self._read(reply, credential.egress, credential.account_id, cost, counted=not keys)
+
+    def _read(
+        self, reply: Reply | Refusal, egress: int, account_id: AccountId | None, cost: Cost, *, counted: bool = True
+    ) -> Any | Refusal:
+        """Return the parsed body of a success. ``counted`` is False for the key host, whose budget is another one."""
+        if isinstance(reply, Refusal):
+            self.faults[reply.fault.error_class] += 1
+            return reply
+        used = reply.header(b"x-mbx-used-weight-1m")
+        if counted and used is not None and used.isdigit():
+            self.line.pace.note_egress_used(egress, int(used))
+        if reply.status == 200:
+            try:
+                return orjson.loads(reply.body)
+            except orjson.JSONDecodeError:
+                self.faults[ErrorClass.AMBIGUOUS] += 1
+                return unreadable(200)
+        fault = self._fault(reply)
+        self.faults[fault.error_class] += 1
+        if fault.retry_after_s is not None and counted:
+            if fault.error_class is ErrorClass.EGRESS_RATE:
+                self.line.pace.block_egress(egress, fault.retry_after_s)
+            elif fault.error_class is ErrorClass.ACCOUNT_RATE and account_id is not None:
+                self.line.pace.block_account(account_id, cost.bucket, fault.retry_after_s)
+        return Refusal(fault, answered=True)
+
+    def _fault(self, reply: Reply) -> VenueFault:
+        code, text = None, ""
+        try:
+            body = orjson.loads(reply.body)
+            if isinstance(body, dict) and type(body.get("code")) is int and type(body.get("msg")) is str:
+                code, text = body["code"], body["msg"]
+        except orjson.JSONDecodeError:
+            pass
+        return classify(reply.status, code, text, header_seconds(reply.header(b"retry-after")), self.clock.now_ms())

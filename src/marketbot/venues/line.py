@@ -1,0 +1,106 @@
+"""One market's way out: a pool of sockets an egress address, behind the market's budgets."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from marketbot.domain.execution_report import ErrorClass
+from marketbot.domain.ids import AccountId
+from marketbot.venues.answer import Refusal, unsent, wire_refusal
+from marketbot.venues.hosts import MarketHosts
+from marketbot.venues.limits import Cost
+from marketbot.venues.pace import Pace
+from marketbot.venues.wire import Endpoint, Reply, Wire, WireError
+
+MAX_CONNECTIONS = 64
+RESERVED_CONNECTIONS = 8
+"""Kept free of entries, so that hung ones can never hold up a stop or an exit."""
+
+MAX_KEY_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one call may take, in seconds, waiting for a socket included.
+
+    A protective order gets less than an entry: a position has about eight seconds to become protected, and a look-up, a
+    second try and an emergency exit must fit in as well.
+    """
+
+    order_s: float = 5.0
+    protection_s: float = 2.5
+    read_s: float = 4.0
+    bulk_s: float = 20.0
+
+
+class Line:
+    """Sends whole requests from a chosen egress address, and never sends one twice."""
+
+    def __init__(
+        self,
+        hosts: MarketHosts,
+        *,
+        egress: Sequence[str | None],
+        pace: Pace,
+        ssl_context: ssl.SSLContext | None,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self.hosts = hosts
+        self.pace = pace
+        self._egress = tuple(egress)
+        self._ssl_context = ssl_context
+        self._max_connections = max_connections
+        self.wires: tuple[Wire, ...] = ()
+        self.key_wires: tuple[Wire, ...] = ()
+
+    def open(self) -> None:
+        """Make the pools; sockets are opened when first used."""
+        if self.wires:
+            return
+        self.wires = tuple(self._wire(self.hosts.endpoint, at, self._max_connections) for at in self._egress)
+        if self.hosts.keys is not None:
+            self.key_wires = tuple(self._wire(self.hosts.keys, at, MAX_KEY_CONNECTIONS) for at in self._egress)
+
+    def _wire(self, endpoint: Endpoint, egress: str | None, connections: int) -> Wire:
+        return Wire(
+            endpoint,
+            allowed_hosts=self.hosts.allowed,
+            egress=egress,
+            ssl_context=self._ssl_context if endpoint.encrypted else None,
+            max_connections=connections,
+            reserved=min(RESERVED_CONNECTIONS, connections // 4),
+        )
+
+    async def close(self) -> None:
+        """Close every socket; a call in flight ends as unknown."""
+        await asyncio.gather(*(wire.close() for wire in (*self.wires, *self.key_wires)))
+
+    async def send(
+        self,
+        request: Callable[[], bytes],
+        *,
+        egress: int,
+        account_id: AccountId | None,
+        cost: Cost,
+        urgent: bool,
+        timeout_s: float,
+        keys: bool = False,
+    ) -> Reply | Refusal:
+        """Draw the cost, take a socket, let ``request`` build and sign itself, and return the answer whatever it says."""
+        wires = self.key_wires if keys else self.wires
+        if not 0 <= egress < len(wires):
+            return unsent(ErrorClass.NOT_SENT, "egress_unknown", "the account's egress address is not configured here")
+        if not self.pace.admit(egress, account_id, cost, urgent):
+            refusal = await self.pace.wait(egress, account_id, cost, urgent)
+            if refusal is not None:
+                return refusal
+        try:
+            return await wires[egress].send(request, timeout_s=timeout_s, urgent=urgent)
+        except WireError as error:
+            return wire_refusal(error)
+
+    def __repr__(self) -> str:
+        return f"<Line {self.hosts.endpoint} {' '.join(map(repr, self.wires))} {self.pace!r}>"

@@ -1,0 +1,56 @@
+"""Build the clients of a profile's markets. The only place that knows which client speaks for which venue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from marketbot.domain.venue import BINANCE, BYBIT, Market, Profile, Venue
+from marketbot.ports import Clock, VenueClient
+from marketbot.venues.binance import BinanceClient
+from marketbot.venues.binance import urls as binance_urls
+from marketbot.venues.bybit import BybitClient
+from marketbot.venues.bybit import urls as bybit_urls
+from marketbot.venues.clock import VenueClock
+from marketbot.venues.hosts import HostRefused, market_hosts
+from marketbot.venues.line import Line, Timeouts
+from marketbot.venues.pace import Pace
+from marketbot.venues.wire import tls_context
+
+_LIMITS = {BINANCE: binance_urls.LIMITS, BYBIT: bybit_urls.LIMITS}
+_CLIENTS: dict[Venue, type[BinanceClient] | type[BybitClient]] = {BINANCE: BinanceClient, BYBIT: BybitClient}
+
+
+async def open_clients(
+    profile: Profile,
+    markets: Iterable[Market],
+    *,
+    clock: Clock,
+    egress: Sequence[str | None] = (None,),
+    urls: Mapping[Market, str] | None = None,
+    ca_file: Path | None = None,
+    timeouts: Timeouts | None = None,
+) -> dict[Market, VenueClient]:
+    """Return an open client for every market.
+
+    ``egress`` are the source addresses that ``Credential.egress`` counts from 0; None lets the system choose. ``urls`` holds the
+    simulator's addresses under the simulation profile, and may pick one of a market's own hosts under the live one. ``ca_file`` is
+    the simulator's authority; the live profile trusts the system's alone.
+
+    Raises:
+        HostRefused: a market has no client, or an address does not belong to it.
+    """
+    if ca_file is not None and profile is not Profile.SIMULATION:
+        raise HostRefused("only a simulation brings its own certificate authority")
+    context = tls_context(ca_file)
+    clients: dict[Market, VenueClient] = {}
+    for market in markets:
+        if market.venue not in _CLIENTS:
+            raise HostRefused(f"{market} has no client")
+        hosts = market_hosts(market, profile, (urls or {}).get(market))
+        pace = Pace(_LIMITS[market.venue], egresses=len(egress), clock=clock)
+        line = Line(hosts, egress=egress, pace=pace, ssl_context=context)
+        clients[market] = _CLIENTS[market.venue](market, line, VenueClock(clock), timeouts)
+    for client in clients.values():
+        await client.open()
+    return clients
