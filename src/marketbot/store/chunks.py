@@ -63,6 +63,15 @@ async def finish(pool: Pool, worker: int, chunk_id: ChunkId) -> None:
     await pool.execute(FINISH, chunk_id, worker)
 
 
+async def give_back(pool: Pool, worker: int, chunk_id: ChunkId) -> None:
+    """Return a claimed chunk to the queue; whoever takes it next looks its orders up first."""
+    await pool.execute(
+        "UPDATE chunk SET claimed_by = NULL, lease_until = NULL WHERE chunk_id = $1 AND claimed_by = $2 AND done_at IS NULL",
+        chunk_id,
+        worker,
+    )
+
+
 async def settle(pool: Pool) -> None:
     await pool.execute(SETTLE)
 

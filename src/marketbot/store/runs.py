@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from marketbot.domain.client_order_id import client_order_stem
+from marketbot.domain.errors import MarketBotError
 from marketbot.domain.ids import AccountId, ClientOrderId, SignalId, Symbol, UserId
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.lane import Lane
 from marketbot.domain.money import ZERO
 from marketbot.domain.order import OrderState
 from marketbot.domain.side import Leg, PositionSide
+from marketbot.domain.venue import Market
 from marketbot.execution.run import ClaimedChunk, IntentRun, LegRun
 from marketbot.ports import Credential
 from marketbot.store.pool import Pool
@@ -24,26 +26,40 @@ ORDERS = (_SQL / "load_orders.sql").read_text()
 GUARDS = (_SQL / "load_guards.sql").read_text()
 
 
+class InstrumentUnknownError(MarketBotError):
+    """A chunk is for an instrument that its market does not list now."""
+
+
 async def load_runs(
     pool: Pool,
     chunk: ClaimedChunk,
     *,
     tag: str,
     credentials: Mapping[AccountId, Credential],
-    instrument: Instrument,
+    instruments: Callable[[Market, Symbol], Instrument | None],
     window: timedelta,
-    now: datetime,
 ) -> list[IntentRun]:
     """Return the runs of a chunk that have no outcome yet.
 
     At a first attempt no order can have been sent, and the orders' ids follow from the intent: they are not read back.
+
+    Raises:
+        InstrumentUnknownError: the market's instruments are not loaded (yet).
     """
     account_ids = list(chunk.account_ids)
     rows = await pool.fetch(INTENTS, chunk.signal_id, account_ids)
     runs: list[IntentRun] = []
+    instrument: Instrument | None = None
+    now = datetime.now(UTC)
     for row in rows:
         if row["is_done"] or row["account_id"] not in credentials:
             continue
+        if instrument is None:
+            instrument = instruments(chunk.market, Symbol(row["symbol"]))
+            if instrument is None:
+                raise InstrumentUnknownError(
+                    f"{chunk.market} does not list {row['symbol']}, or its instruments are not loaded yet"
+                )
         runs.append(_run(chunk, row, tag, credentials[row["account_id"]], instrument, window, now))
     if chunk.attempts > 1:
         await _load_legs(pool, chunk, runs)

@@ -1,0 +1,180 @@
+"""Planning's rows: signals that wait, pages of followers with what is known of them, and the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from io import BytesIO
+
+import asyncpg
+
+from marketbot.domain.ids import AccountId, SignalId, UserId
+from marketbot.domain.intent import Decision
+from marketbot.domain.lane import Lane
+from marketbot.domain.policy import Policy
+from marketbot.domain.trading_state import Switches
+from marketbot.domain.venue import Environment, Market
+from marketbot.store.planning_rows import (
+    CHUNK_COLUMNS,
+    INTENT_COLUMNS,
+    ORDER_COLUMNS,
+    chunk_rows,
+    decision_rows,
+)
+from marketbot.store.policy import read_policy
+from marketbot.store.pool import Connection, Pool
+from marketbot.store.switches import read_switches
+
+CHUNK_CHANNEL = "chunk"
+"""Notified once for each page that queued something."""
+
+PLANNING_LOCK = 0x6D62_706C_616E
+"""The advisory lock of pages that plan entries, one at a time over all processes: two signals planned at once for one
+account would each find it free, and together break its limits."""
+
+_SIGNAL = """
+SELECT signal_id, source_id, action, symbol, price, sent_at, received_at, plan_lane, plan_after
+FROM signal WHERE signal_id = $1 AND state = 'accepted'
+"""
+
+# A row lock needs no clearing up after a crash, and a second planner skips instead of waiting. NO KEY: the foreign keys of
+# the rows that are written next take a share of the same row.
+_SIGNAL_TO_PLAN = _SIGNAL + "FOR NO KEY UPDATE SKIP LOCKED"
+
+_OPEN_SIGNALS = "SELECT signal_id FROM signal WHERE state = 'accepted' ORDER BY signal_id LIMIT $1"
+
+_OTHERS_OPEN = """
+SELECT signal_id FROM signal
+WHERE state <> 'settled' AND signal_id <> $1 AND action IN ('open_long', 'open_short') AND (plan_lane, plan_after) <> (0, 0)
+"""
+
+_FOLLOWERS = """
+SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress, a.status, a.paused, a.reduce_only, a.hedge_mode,
+       a.leverage, a.stop_multiplier, a.target_multiplier, a.position_size_pct, a.max_positions, a.cooldown_min,
+       a.daily_loss_limit, a.allowed_symbols, a.denied_symbols,
+       r.wallet_balance, r.available_balance, r.read_at
+FROM follow f
+JOIN account a ON a.account_id = f.account_id AND a.account_id > $2
+LEFT JOIN account_reading r ON r.account_id = a.account_id AND r.user_id = a.user_id
+WHERE f.source_id = $1 AND f.account_id > $2 {environment}
+ORDER BY f.account_id LIMIT $3
+"""
+_FOLLOWERS_OF_BOTH = _FOLLOWERS.format(environment="")
+_FOLLOWERS_OF_ONE = _FOLLOWERS.format(environment="AND a.environment = $4")
+
+_POSITIONS = """
+SELECT account_id, user_id, symbol, side, protection, qty, entry_price, closed_at, realized_pnl
+FROM position
+WHERE account_id = ANY($1::bigint[]) AND (protection <> 'closed' OR symbol = $2 OR closed_at >= $3)
+"""
+
+_ON_THEIR_WAY = """
+SELECT i.account_id, i.user_id, s.symbol, i.side, i.qty, i.reference_price, i.leverage
+FROM intent i JOIN signal s ON s.signal_id = i.signal_id
+WHERE i.signal_id = ANY($1::bigint[]) AND i.account_id = ANY($2::bigint[]) AND i.state = 'queued'
+  AND NOT EXISTS (SELECT FROM outcome o WHERE o.signal_id = i.signal_id AND o.account_id = i.account_id)
+"""
+
+_OPERATIONS = """
+SELECT user_id, count(*)::int AS operations FROM intent
+WHERE user_id = ANY($1::bigint[]) AND planned_at > $2 AND state = 'queued' AND lane > 0
+GROUP BY user_id
+"""
+
+_ADVANCE = "UPDATE signal SET plan_lane = $2, plan_after = $3 WHERE signal_id = $1"
+
+_PLANNED = "UPDATE signal SET state = 'planned', planned_at = clock_timestamp() WHERE signal_id = $1 AND state = 'accepted'"
+
+_SETTLE = """
+UPDATE signal s SET state = 'settled', settled_at = clock_timestamp()
+WHERE s.state = 'planned' AND ($1::bigint IS NULL OR s.signal_id = $1)
+  AND NOT EXISTS (SELECT FROM chunk c WHERE c.signal_id = s.signal_id AND c.done_at IS NULL)
+"""
+
+
+class PostgresPlanPage:
+    """One page's transaction; see ``planning.ports.PlanPage``."""
+
+    def __init__(self, connection: Connection, signal: asyncpg.Record, tag: str) -> None:
+        self.signal = signal
+        self._connection = connection
+        self._tag = tag
+
+    @property
+    def _signal_id(self) -> SignalId:
+        return SignalId(self.signal["signal_id"])
+
+    async def policy(self) -> Policy:
+        return await read_policy(self._connection)
+
+    async def switches(self) -> Switches:
+        return await read_switches(self._connection)
+
+    async def others_open(self) -> list[SignalId]:
+        return [row["signal_id"] for row in await self._connection.fetch(_OTHERS_OPEN, self._signal_id)]
+
+    async def accounts(self, environment: Environment | None, after: AccountId, limit: int) -> list[asyncpg.Record]:
+        source_id = self.signal["source_id"]
+        if environment is None:
+            return await self._connection.fetch(_FOLLOWERS_OF_BOTH, source_id, after, limit)
+        return await self._connection.fetch(_FOLLOWERS_OF_ONE, source_id, after, limit, environment.value)
+
+    async def positions(self, accounts: Sequence[AccountId], day_start: datetime) -> list[asyncpg.Record]:
+        return await self._connection.fetch(_POSITIONS, accounts, self.signal["symbol"], day_start)
+
+    async def entries_on_their_way(self, signals: Sequence[SignalId], accounts: Sequence[AccountId]) -> list[asyncpg.Record]:
+        return await self._connection.fetch(_ON_THEIR_WAY, signals, accounts)
+
+    async def operations(self, users: Sequence[UserId], since: datetime) -> list[asyncpg.Record]:
+        return await self._connection.fetch(_OPERATIONS, users, since)
+
+    async def write(
+        self, decisions: Sequence[Decision], chunks: Mapping[tuple[Market, int], Sequence[AccountId]], now: datetime
+    ) -> None:
+        intents, orders = decision_rows(self._tag, self._signal_id, self.signal["symbol"], decisions, now)
+        await self._copy("intent", INTENT_COLUMNS, intents)
+        if orders:
+            await self._copy("orders", ORDER_COLUMNS, orders)
+        if chunks:
+            lane = None if self.signal["action"].startswith("open") else Lane.RISK_REDUCING
+            await self._copy("chunk", CHUNK_COLUMNS, chunk_rows(self._signal_id, lane, chunks))
+            await self._connection.execute(f"NOTIFY {CHUNK_CHANNEL}")
+
+    async def advance(self, phase: int, after: AccountId) -> None:
+        await self._connection.execute(_ADVANCE, self._signal_id, phase, after)
+
+    async def finish(self) -> None:
+        await self._connection.execute(_PLANNED, self._signal_id)
+        await self._connection.execute(_SETTLE, self._signal_id)
+
+    async def _copy(self, table: str, columns: tuple[str, ...], rows: bytes) -> None:
+        await self._connection.copy_to_table(table, source=BytesIO(rows), columns=columns, format="text")
+
+
+class PostgresPlanning:
+    """Signals and pages in Postgres; see ``planning.ports.PlanStore``. ``tag`` is the installation's."""
+
+    def __init__(self, pool: Pool, tag: str) -> None:
+        self._pool = pool
+        self._tag = tag
+
+    async def open_signals(self, limit: int) -> list[SignalId]:
+        return [row["signal_id"] for row in await self._pool.fetch(_OPEN_SIGNALS, limit)]
+
+    @asynccontextmanager
+    async def page(self, signal_id: SignalId) -> AsyncIterator[PostgresPlanPage | None]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            seen = await connection.fetchrow(_SIGNAL, signal_id)
+            if seen is not None and seen["action"].startswith("open"):
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", PLANNING_LOCK)
+            signal = await connection.fetchrow(_SIGNAL_TO_PLAN, signal_id)
+            yield None if signal is None else PostgresPlanPage(connection, signal, self._tag)
+
+    async def settle_finished(self) -> int:
+        """Settle the planned signals whose chunks are all done; return how many.
+
+        The last chunk may end while the last page is being committed, and neither sees the other. Call it on a slow poll.
+        """
+        status = await self._pool.execute(_SETTLE, None)
+        return int(status.rsplit(" ", 1)[1])

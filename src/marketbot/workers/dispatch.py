@@ -1,0 +1,152 @@
+"""The loop that claims chunks and has them executed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from marketbot.accounts.keyring import Keyring
+from marketbot.dispatch.slots import Slots, claims
+from marketbot.domain.ids import Symbol
+from marketbot.domain.instrument import Instrument
+from marketbot.domain.venue import Market
+from marketbot.execution.executor import Executor
+from marketbot.execution.run import ClaimedChunk, IntentRun
+from marketbot.store import chunks
+from marketbot.store.listen import Listener
+from marketbot.store.pool import Pool, is_unavailable
+from marketbot.store.runs import load_runs
+
+POLL_S = 0.25
+"""The slow poll that finds what a lost nudge left."""
+AGAIN_AFTER_S = 1.0
+"""The wait before a chunk that failed here is given back to the queue."""
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """Claims within the slots' bounds and runs each chunk as a task of its own."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        executor: Executor,
+        keyring: Keyring,
+        instruments: Callable[[Market, Symbol], Instrument | None],
+        *,
+        tag: str,
+        worker: Callable[[], int],
+        window: Callable[[], timedelta],
+    ) -> None:
+        self._pool = pool
+        self._executor = executor
+        self._keyring = keyring
+        self._instruments = instruments
+        self._tag = tag
+        self._worker = worker
+        self._window = window
+        self.slots = Slots()
+        self.open: dict[int, ClaimedChunk] = {}
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, listener: Listener) -> None:
+        """Claim until cancelled; then the chunks in hand are cancelled too and go back by way of the worker's lock."""
+        nudges = asyncio.create_task(self._forward_nudges(listener))
+        try:
+            while True:
+                if not await self._claim_round():
+                    await self._wake.wait()
+                    self._wake.clear()
+        finally:
+            nudges.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(nudges, *self._tasks, return_exceptions=True)
+
+    async def _forward_nudges(self, listener: Listener) -> None:
+        while True:
+            await listener.wait("chunk", POLL_S)
+            self._wake.set()
+
+    async def _claim_round(self) -> bool:
+        """Claim what there is room for; True when something was claimed."""
+        try:
+            waiting = await chunks.waiting(self._pool)
+            claimed = False
+            for lane, limit in claims(self.slots.by_lane, waiting):
+                for chunk in await chunks.claim(self._pool, self._worker(), lane, full=self.slots.full_markets(), limit=limit):
+                    claimed = True
+                    self._start(chunk)
+            return claimed
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            log.warning("dispatch_waits_for_store", error=type(error).__name__)
+            await asyncio.sleep(POLL_S)
+            return False
+
+    def _start(self, chunk: ClaimedChunk) -> None:
+        self.slots.take(chunk.lane, chunk.market, len(chunk.account_ids))
+        self.open[chunk.chunk_id] = chunk
+        task = asyncio.create_task(self._run_chunk(chunk), name=f"chunk-{chunk.chunk_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_chunk(self, chunk: ClaimedChunk) -> None:
+        held = len(chunk.account_ids)
+
+        def free_slot() -> None:
+            nonlocal held
+            if held:
+                held -= 1
+                self.slots.free(chunk.lane, chunk.market)
+                if held == 0:
+                    self._wake.set()
+
+        try:
+            runs = await self._load(chunk)
+            for _ in range(len(chunk.account_ids) - len(runs)):
+                free_slot()
+            await self._executor.run(runs, free_slot)
+            await self._finish(chunk)
+        except Exception as error:  # noqa: BLE001 - one chunk's failure must not stop the others
+            # What is stored is the truth: the chunk is given back and begun again from there.
+            level = log.warning if is_unavailable(error) else log.exception
+            level("chunk_interrupted", chunk_id=chunk.chunk_id, signal_id=chunk.signal_id, error=str(error))
+            await asyncio.sleep(AGAIN_AFTER_S)
+            await self._give_back(chunk)
+        finally:
+            self.slots.free(chunk.lane, chunk.market, held)
+            self.open.pop(chunk.chunk_id, None)
+            self._wake.set()
+
+    async def _load(self, chunk: ClaimedChunk) -> list[IntentRun]:
+        credentials = await self._keyring.credentials(chunk.account_ids)
+        return await load_runs(
+            self._pool, chunk, tag=self._tag, credentials=credentials, instruments=self._instruments, window=self._window()
+        )
+
+    async def _finish(self, chunk: ClaimedChunk) -> None:
+        while True:
+            try:
+                await chunks.finish(self._pool, self._worker(), chunk.chunk_id)
+                return
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                await asyncio.sleep(POLL_S)
+
+    async def _give_back(self, chunk: ClaimedChunk) -> None:
+        while True:
+            try:
+                await chunks.give_back(self._pool, self._worker(), chunk.chunk_id)
+                return
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                await asyncio.sleep(POLL_S)
