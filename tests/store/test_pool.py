@@ -142,6 +142,7 @@ async def test_mistakes_of_ours_are_not_unavailable(database: str) -> None:
         (asyncpg.InterfaceError("connection is closed"), True),
         (asyncpg.InterfaceError("pool is closing"), True),
         (asyncpg.InterfaceError("cannot perform operation: another operation is in progress"), False),
+        (asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"), True),
         (asyncpg.InvalidPasswordError("wrong"), False),
         (asyncpg.UniqueViolationError("twice"), False),
         (PermissionError(), False),

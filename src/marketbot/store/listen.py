@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from marketbot.store.pool import Connection, Unavailable, connect, is_unavailable
+from marketbot.store.pool import DirectConnection, Unavailable, connect, is_unavailable
 
 RECONNECT_FIRST_S = 0.1
 RECONNECT_MAX_S = 5.0
@@ -99,7 +99,7 @@ class Listener:
             await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
             delay_s = min(delay_s * 2, RECONNECT_MAX_S)
 
-    async def _listen(self, connection: Connection) -> None:
+    async def _listen(self, connection: DirectConnection) -> None:
         """Listen until the connection is lost."""
         lost = asyncio.Event()
         connection.add_termination_listener(lambda *_: lost.set())

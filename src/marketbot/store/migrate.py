@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from marketbot.store.pool import Connection, connect
+from marketbot.store.pool import DirectConnection, connect
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 # "mbot" in ASCII, then 1: the key of the session advisory lock that lets one runner at a time through.
@@ -100,7 +100,7 @@ def plan(migrations: Sequence[Migration], applied: Sequence[tuple[int, str]]) ->
     return list(migrations[last:])
 
 
-async def migrate(target: str | Connection, directory: Path = MIGRATIONS) -> list[Migration]:
+async def migrate(target: str | DirectConnection, directory: Path = MIGRATIONS) -> list[Migration]:
     """Apply what is missing, each file in its own transaction, and return what was applied. Idempotent.
 
     `target` is a DSN or a direct connection (not a pooled one: a session advisory lock is held).
@@ -127,7 +127,7 @@ async def pending(target: str, directory: Path = MIGRATIONS) -> list[Migration]:
         await connection.close()
 
 
-async def _migrate(connection: Connection, migrations: Sequence[Migration]) -> list[Migration]:
+async def _migrate(connection: DirectConnection, migrations: Sequence[Migration]) -> list[Migration]:
     async with _only_runner(connection):
         await connection.execute(CREATE_TABLE)
         todo = plan(migrations, await _applied(connection))
@@ -137,13 +137,13 @@ async def _migrate(connection: Connection, migrations: Sequence[Migration]) -> l
         return todo
 
 
-async def _applied(connection: Connection) -> list[tuple[int, str]]:
+async def _applied(connection: DirectConnection) -> list[tuple[int, str]]:
     rows = await connection.fetch("SELECT version, checksum FROM schema_migration ORDER BY version")
     return [(row["version"], row["checksum"]) for row in rows]
 
 
 @asynccontextmanager
-async def _only_runner(connection: Connection) -> AsyncIterator[None]:
+async def _only_runner(connection: DirectConnection) -> AsyncIterator[None]:
     """Hold the runners' lock. It is polled: a session that waits for it inside a statement keeps a snapshot open."""
     deadline = asyncio.get_running_loop().time() + RUNNER_WAIT_S
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK_KEY):
@@ -157,7 +157,7 @@ async def _only_runner(connection: Connection) -> AsyncIterator[None]:
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK_KEY)
 
 
-async def _apply(connection: Connection, migration: Migration) -> None:
+async def _apply(connection: DirectConnection, migration: Migration) -> None:
     for attempt in range(1, LOCK_ATTEMPTS_MAX + 1):
         try:
             await _apply_once(connection, migration)
@@ -175,7 +175,7 @@ async def _apply(connection: Connection, migration: Migration) -> None:
             return
 
 
-async def _apply_once(connection: Connection, migration: Migration) -> None:
+async def _apply_once(connection: DirectConnection, migration: Migration) -> None:
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT_S * 1000)}")
         await connection.execute(f"SET LOCAL statement_timeout = {int(STATEMENT_TIMEOUT_S * 1000)}")

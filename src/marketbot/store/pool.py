@@ -24,7 +24,9 @@ QUERIES_PER_CONNECTION_MAX = 50_000
 CACHED_STATEMENTS_MAX = 200
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+DirectConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+# What a statement needs: a connection of its own or one lent by the pool.
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 JSONB_VERSION = b"\x01"
 
@@ -42,6 +44,8 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # "cannot switch to state ...": the line was cut between two steps of one call (seen under kill -9).
+    asyncpg.InternalClientError,
     TimeoutError,
     OSError,
 )
@@ -97,14 +101,18 @@ async def open_pool(dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT) -> Po
     return pool
 
 
-async def connect(dsn: str, *, name: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> Connection:
+async def connect(dsn: str, *, name: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> DirectConnection:
     """Open one direct connection, for LISTEN, session advisory locks and migrations.
 
     Raises: Unavailable when the server is away, ValueError when the TLS mode is not acceptable.
     """
     with away_as_unavailable():
-        connection: Connection = await asyncpg.connect(dsn, **_arguments(dsn, name, statement_timeout_s))
-        await _teach_json(connection)
+        connection: DirectConnection = await asyncpg.connect(dsn, **_arguments(dsn, name, statement_timeout_s))
+        try:
+            await _teach_json(connection)
+        except BaseException:
+            connection.terminate()
+            raise
     return connection
 
 

@@ -153,17 +153,6 @@ def somebody_listens(path: Path) -> bool:
     return True
 
 
-def pid_taken(pid: int) -> bool:
-    """Tell whether the kernel still knows this pid, were it as a zombie: that is all Postgres looks at."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _postmaster_command(command: str, data_dir: DataDir) -> str:
     return f"{command.split(' -D ', 1)[0]} -D {data_dir.cluster}"
 

@@ -23,21 +23,14 @@ from marketbot.store.embedded.cluster import configure, ensure_cluster
 from marketbot.store.embedded.configuration import SUPERUSER, Endpoint
 from marketbot.store.embedded.data_dir import DATA_DIR_VARIABLE, DataDir, OwnerLock, write_private
 from marketbot.store.embedded.errors import EmbeddedPostgresError
-from marketbot.store.embedded.postmaster import (
-    POLL_S,
-    PidFile,
-    Postmaster,
-    cluster_pids,
-    pid_taken,
-    somebody_listens,
-)
+from marketbot.store.embedded.leftovers import clear_leftovers, wait_until_gone
+from marketbot.store.embedded.postmaster import POLL_S, PidFile, Postmaster
 
 DATABASE = "marketbot"
 SOCKET_PORT = 5432  # only a part of the socket's name
 START_ATTEMPTS_MAX = 10
 START_RETRY_S = 0.2
 START_WAIT_S = 120.0  # crash recovery replays up to max_wal_size
-LEFTOVER_WAIT_S = 10.0
 JOIN_WAIT_S = 150.0
 JOIN_POLL_S = 0.1
 ADOPT_WAIT_S = 15.0
@@ -248,11 +241,13 @@ class EmbeddedPostgres:
     async def _bring_up(self) -> None:
         """Start the server, again while a killed predecessor is still leaving, and wait until it is ready."""
         assert self._binaries is not None
+        assert self._endpoint is not None
         for _ in range(START_ATTEMPTS_MAX):
-            await self._clear_leftovers()
+            await clear_leftovers(self._data_dir, self._endpoint.port)
             self._postmaster = Postmaster.spawn(self._data_dir, self._binaries, self._user)
             if await self._became_ready(self._postmaster):
                 return
+            await wait_until_gone(self._data_dir)
             tail = self._data_dir.log_tail()
             if not any(word in tail for word in TRANSIENT):
                 break
@@ -271,29 +266,6 @@ class EmbeddedPostgres:
             await asyncio.sleep(POLL_S)
         await postmaster.wait()
         return False
-
-    async def _clear_leftovers(self) -> None:
-        """Wait for processes of a killed server, and remove its pid file if that would now block a start for ever.
-
-        Postgres itself ignores a pid file whose process is gone, but not one whose pid is a zombie that nobody
-        reaps (a container without an init) or was given to another program. We hold the owner's lock, see no
-        process of this server, and nobody listens on its socket: then the file is stale.
-        """
-        deadline = asyncio.get_running_loop().time() + LEFTOVER_WAIT_S
-        while cluster_pids(self._data_dir):
-            if asyncio.get_running_loop().time() > deadline:
-                stray = Postmaster.find(self._data_dir) or Postmaster(self._data_dir, cluster_pids(self._data_dir)[0], None)
-                await stray.kill()
-                break
-            await asyncio.sleep(POLL_S)
-        pid_file = PidFile.read(self._data_dir)
-        if pid_file is None or not pid_taken(pid_file.pid):
-            return
-        if somebody_listens(self._data_dir.socket(pid_file.port or SOCKET_PORT)):
-            raise EmbeddedPostgresError(
-                f"A server that this process cannot see (in another container?) uses {self._data_dir.cluster}; stop it."
-            )
-        (self._data_dir.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     async def _ensure_database(self) -> None:
         assert self._endpoint is not None
