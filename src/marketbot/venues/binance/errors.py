@@ -94,7 +94,7 @@ def _classify(http_status: int, code: int | None, text: str) -> ErrorClass:
 def _definite_503(code: int, text: str) -> ErrorClass:
     """The three 503 bodies that General Info calls "100% failure"; every other 503 leaves the outcome open."""
     folded = text.strip().lower()
-    if code == -1008 or folded == _UNAVAILABLE or (code == -1001 and folded.startswith(_UNABLE)):
+    if code == -1008 or folded == _UNAVAILABLE or folded.startswith(_UNABLE):
         return _E.RETRYABLE
     return _E.AMBIGUOUS
 
