@@ -20,24 +20,35 @@ from marketbot.ports import ExitOrder
 
 EXIT_ABSENCE_LOOKUPS = 3
 """Empty look-ups, with the position still there, after which a reduce-only order is sent again under its id."""
-MAX_EXIT_ATTEMPTS = 20
-"""Client order ids used for one exit, each after a definite refusal or a fill that left a rest."""
+MAX_EXIT_ATTEMPT = 33
+"""The last attempt at one exit; each uses a client order id of its own, after a definite refusal or a fill that left a rest."""
+ATTEMPT_STEP = 2
+"""Attempts of the one side are even, of the other odd, so that both sides of a hedge account have ids of their own."""
 FLAT_READ_DELAYS_S = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Waits between looks at a position that should be gone; the last repeats."""
 
 
 async def run_exit(desk: Desk, run: IntentRun) -> None:
-    """Bring a close signal to its outcome for one account: whatever is held on the run's side goes."""
+    """Bring a close signal to its outcome for one account: whatever is held on the intent's sides goes."""
+    ordered = [await _close_side(desk, side) for side in (run, run.opposite) if side is not None]
+    if any(ordered):
+        desk.journal.finished(run, "ordered", desk.clock.now())
+        desk.watch.finished(run, "ordered", None)
+    else:
+        desk.journal.finished(run, "lapsed", desk.clock.now(), reason=LapseReason.POSITION_GONE)
+        desk.watch.finished(run, "lapsed", LapseReason.POSITION_GONE)
+
+
+async def _close_side(desk: Desk, run: IntentRun) -> bool:
+    """Close one side; False when there was nothing to close and nothing had been sent."""
     held = await _held(desk, run)
     leg = run.legs[Leg.EXIT]
     if held is None and leg.state is OrderState.PLANNED and not run.resumed:
         desk.journal.order_moved(run, leg, leg.move(OrderState.LAPSED), desk.clock.now())
-        desk.journal.finished(run, "lapsed", desk.clock.now(), reason=LapseReason.POSITION_GONE)
-        desk.watch.finished(run, "lapsed", LapseReason.POSITION_GONE)
-        return
+        await position_went_away(desk, run, closed_by=None)
+        return False
     await close_position(desk, run, Leg.EXIT, held.qty if held else run.qty, closed_by="signal")
-    desk.journal.finished(run, "ordered", desk.clock.now())
-    desk.watch.finished(run, "ordered", None)
+    return True
 
 
 async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *, closed_by: str) -> None:
@@ -66,11 +77,11 @@ async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *,
             await position_went_away(desk, run, closed_by=closed_by, exit_price=leg.average_price or None)
             return
         qty = held.qty
-        if leg.attempt + 1 >= MAX_EXIT_ATTEMPTS:
+        if leg.attempt + ATTEMPT_STEP > MAX_EXIT_ATTEMPT:
             desk.watch.emergency(run, "EXIT_REFUSED_TOO_OFTEN")
             await desk.clock.sleep(FLAT_READ_DELAYS_S[-1])
             continue
-        leg = run.add_leg(name, leg.attempt + 1)
+        leg = run.add_leg(name, leg.attempt + ATTEMPT_STEP)
         await desk.journal.order_planned(run, leg, desk.clock.now())
         await desk.clock.sleep(outcome.retry_delay_s(tries, None))
         tries += 1

@@ -83,6 +83,8 @@ class IntentRun:
     acked_ms: int | None = None
     protected_ms: int | None = None
     filled_at: datetime | None = None
+    opposite: IntentRun | None = None
+    """For a close of both sides in hedge mode: the same intent's work on the other side, with an exit order of its own."""
     guards: IntentRun | None = None
     """For an exit: the intent that opened the position, whose stop and target go with it."""
     seen_position: VenuePosition | None = None

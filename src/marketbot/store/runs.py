@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ async def load_runs(
                     f"{chunk.market} does not list {row['symbol']}, or its instruments are not loaded yet"
                 )
         runs.append(_run(chunk, row, tag, credentials[row["account_id"]], instrument, window, now))
-    if chunk.attempts > 1:
+    if chunk.attempts > 1 or chunk.lane is Lane.RISK_REDUCING:
         await _load_legs(pool, chunk, runs)
     if chunk.lane is Lane.RISK_REDUCING:
         await _load_guards(pool, chunk, runs, tag)
@@ -106,11 +107,14 @@ def _run(
 
 
 async def _load_legs(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun]) -> None:
+    """Put every order of the runs where it stands; rows come attempt by attempt, and the last attempt at a leg is the one in force."""
     by_account = {run.account_id: run for run in runs}
     for row in await pool.fetch(ORDERS, chunk.signal_id, list(by_account)):
         run = by_account[row["account_id"]]
         leg = _leg(row)
-        run.legs[leg.leg] = leg  # the last attempt at a leg comes last
+        if row["side"] != run.side:
+            run = run.opposite = run.opposite or replace(run, side=PositionSide(row["side"]), legs={}, opposite=None)
+        run.legs[leg.leg] = leg
         if leg.leg is Leg.ENTRY and leg.filled_qty > 0:
             run.filled_at = row["changed_at"]
 
@@ -118,7 +122,8 @@ async def _load_legs(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun])
 async def _load_guards(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun], tag: str) -> None:
     if not runs:
         return
-    by_account = {(run.account_id, run.side): run for run in runs}
+    both = [side for run in runs for side in (run, run.opposite) if side is not None]
+    by_account = {(run.account_id, run.side): run for run in both}
     for row in await pool.fetch(GUARDS, [run.account_id for run in runs], runs[0].symbol):
         run = by_account.get((row["account_id"], PositionSide(row["side"])))
         if run is None:

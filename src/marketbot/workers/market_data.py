@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 import structlog
@@ -24,32 +23,47 @@ log = structlog.get_logger(__name__)
 Publish = Callable[[Market, Sequence[Instrument]], Awaitable[None]]
 
 
-class MarketData:
-    """One table a market, shared by all its accounts; each is replaced whole, never changed in place."""
+class InstrumentTable:
+    """What every market lists; one table a market, shared by all its accounts, replaced whole."""
 
-    def __init__(self, clients: Mapping[Market, VenueClient], clock: Clock, publish: Publish) -> None:
-        self._clients = clients
+    def __init__(self) -> None:
+        self.of_market: dict[Market, dict[Symbol, Instrument]] = {}
+
+    def get(self, market: Market, symbol: Symbol) -> Instrument | None:
+        return self.of_market.get(market, {}).get(symbol)
+
+
+class PriceTable:
+    """The live price of every symbol of every market, with the moment it was read."""
+
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._publish = publish
-        self._instruments: dict[Market, dict[Symbol, Instrument]] = {}
-        self._prices: dict[Market, tuple[dict[Symbol, Decimal], float]] = {}
+        self.of_market: dict[Market, tuple[dict[Symbol, Decimal], float]] = {}
 
-    def instrument(self, market: Market, symbol: Symbol) -> Instrument | None:
-        return self._instruments.get(market, {}).get(symbol)
-
-    def reference(self, market: Market, symbol: Symbol) -> tuple[Decimal, float] | None:
+    def get(self, market: Market, symbol: Symbol) -> tuple[Decimal, float] | None:
         """Return the live price (quote per base) and its age in seconds, or None when there is none."""
-        prices, read_s = self._prices.get(market, ({}, 0.0))
+        prices, read_s = self.of_market.get(market, ({}, 0.0))
         price = prices.get(symbol)
         return None if price is None else (price, self._clock.monotonic() - read_s)
 
-    def missing(self) -> list[Market]:
-        """Return the markets that cannot be traded yet for want of instruments or prices."""
-        return [market for market in self._clients if market not in self._instruments or market not in self._prices]
+
+class MarketData:
+    """Reads the tables of every market from its venue, one request for all symbols."""
+
+    def __init__(self, clients: Callable[[Market], VenueClient], clock: Clock, publish: Publish) -> None:
+        self._client = clients
+        self._clock = clock
+        self._publish = publish
+        self.instruments = InstrumentTable()
+        self.prices = PriceTable(clock)
+
+    def is_loaded(self, market: Market) -> bool:
+        """Tell whether a market can be traded: its instruments and prices have been read."""
+        return market in self.instruments.of_market and market in self.prices.of_market
 
     async def load(self, market: Market) -> bool:
         """Read clock, instruments and prices of one market once; False when the venue did not answer all of it."""
-        client = self._clients[market]
+        client = self._client(market)
         clock = await client.sync_clock()
         return clock is None and await self._load_instruments(market) and await self._load_prices(market)
 
@@ -59,30 +73,25 @@ class MarketData:
         while True:
             now_s = self._clock.monotonic()
             if now_s >= clock_due_s:
-                clock_due_s = now_s + (RETRY_S if await self._clients[market].sync_clock() is not None else CLOCK_EVERY_S)
+                clock_due_s = now_s + (RETRY_S if await self._client(market).sync_clock() is not None else CLOCK_EVERY_S)
             if now_s >= instruments_due_s:
                 instruments_due_s = now_s + (INSTRUMENTS_EVERY_S if await self._load_instruments(market) else RETRY_S)
             await self._load_prices(market)
             await self._clock.sleep(PRICES_EVERY_S)
 
     async def _load_instruments(self, market: Market) -> bool:
-        answer = await self._clients[market].instruments()
+        answer = await self._client(market).instruments()
         if isinstance(answer, VenueFault):
             log.warning("instruments_not_read", market=str(market), error_class=answer.error_class, code=answer.code)
             return False
-        self._instruments[market] = {instrument.symbol: instrument for instrument in answer}
+        self.instruments.of_market[market] = {instrument.symbol: instrument for instrument in answer}
         await self._publish(market, answer)
         return True
 
     async def _load_prices(self, market: Market) -> bool:
-        answer = await self._clients[market].prices()
+        answer = await self._client(market).prices()
         if isinstance(answer, VenueFault):
             log.warning("prices_not_read", market=str(market), error_class=answer.error_class, code=answer.code)
             return False
-        self._prices[market] = (answer, self._clock.monotonic())
+        self.prices.of_market[market] = (answer, self._clock.monotonic())
         return True
-
-
-async def first_load(data: MarketData, markets: Sequence[Market]) -> None:
-    """Load every market once, side by side."""
-    await asyncio.gather(*(data.load(market) for market in markets))

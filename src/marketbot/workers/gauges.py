@@ -1,0 +1,30 @@
+"""What the store knows that an operator must see: unprotected positions, unconfirmed orders, what waits in each lane."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from marketbot.domain.lane import Lane
+from marketbot.observability import metrics
+from marketbot.store.pool import Pool, is_unavailable
+
+EVERY_S = 2.0
+
+_SQL = Path(__file__).parent.parent / "store" / "sql"
+GAUGES = (_SQL / "gauges.sql").read_text()
+
+
+async def run_gauges(pool: Pool) -> None:
+    while True:
+        try:
+            row = await pool.fetchrow(GAUGES)
+            if row is not None:
+                metrics.set_unprotected_positions(row["unprotected"])
+                metrics.set_unconfirmed_orders(row["unconfirmed"])
+                for lane, accounts in zip(Lane, (row["lane_0"], row["lane_1"], row["lane_2"]), strict=True):
+                    metrics.set_queue_depth(lane, accounts)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+        await asyncio.sleep(EVERY_S)
