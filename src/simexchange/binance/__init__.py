@@ -1,0 +1,1 @@
+"""Show the engine as Binance USD-M futures."""

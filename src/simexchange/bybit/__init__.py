@@ -1,0 +1,1 @@
+"""Show the engine as Bybit v5 linear perpetuals."""

@@ -1,0 +1,1 @@
+"""Let a test or an operator steer the simulation."""

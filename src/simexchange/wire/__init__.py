@@ -1,0 +1,1 @@
+"""Speak HTTP/1.1, TLS and WebSocket to clients."""
