@@ -59,6 +59,13 @@ class Occasion:
     now: datetime
     settled: dict[Wishes, TradeSettings] = field(default_factory=dict, repr=False, compare=False)
     """What ``settle`` made of the wishes seen so far under this policy; most accounts wish the same."""
+    expired: bool = field(init=False)
+    """True when an entry has grown too old to be planned. A close never does."""
+
+    def __post_init__(self) -> None:
+        window = timedelta(seconds=self.policy.validation_window_s)
+        expired = self.signal.action.is_entry and self.now - self.signal.born_at > window
+        object.__setattr__(self, "expired", expired)
 
     def settings(self, wishes: Wishes) -> TradeSettings:
         """Return the mandatory settings for ``wishes``, clamped into the policy's bounds."""
@@ -68,12 +75,6 @@ class Occasion:
                 self.settled.clear()
             settings = self.settled[wishes] = settle(self.policy, wishes)
         return settings
-
-    @property
-    def expired(self) -> bool:
-        """True when an entry has grown too old to be planned. A close never does."""
-        window = timedelta(seconds=self.policy.validation_window_s)
-        return self.signal.action.is_entry and self.now - self.signal.born_at > window
 
     def lane(self, market: Market) -> Lane:
         """Return the lane of this signal's orders at ``market``."""

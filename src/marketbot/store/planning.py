@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from io import BytesIO
+from typing import cast
 
 import asyncpg
 
@@ -88,7 +89,7 @@ _PLANNED = "UPDATE signal SET state = 'planned', planned_at = clock_timestamp() 
 
 _SETTLE = """
 UPDATE signal s SET state = 'settled', settled_at = clock_timestamp()
-WHERE s.state = 'planned' AND ($1::bigint IS NULL OR s.signal_id = $1)
+WHERE s.state = 'planned' AND s.signal_id = $1
   AND NOT EXISTS (SELECT FROM chunk c WHERE c.signal_id = s.signal_id AND c.done_at IS NULL)
 """
 
@@ -169,12 +170,4 @@ class PostgresPlanning:
             if seen is not None and seen["action"].startswith("open"):
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", PLANNING_LOCK)
             signal = await connection.fetchrow(_SIGNAL_TO_PLAN, signal_id)
-            yield None if signal is None else PostgresPlanPage(connection, signal, self._tag)
-
-    async def settle_finished(self) -> int:
-        """Settle the planned signals whose chunks are all done; return how many.
-
-        The last chunk may end while the last page is being committed, and neither sees the other. Call it on a slow poll.
-        """
-        status = await self._pool.execute(_SETTLE, None)
-        return int(status.rsplit(" ", 1)[1])
+            yield None if signal is None else PostgresPlanPage(cast(Connection, connection), signal, self._tag)

@@ -1,0 +1,167 @@
+"""Plan a signal: page by page, highest lane first, every follower gets its one order or its one reason.
+
+Each page is one transaction that reads, decides and writes, and moves the signal's cursor along; so a planner that dies
+leaves whole pages behind, another goes on from there, and two at once take turns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from marketbot.domain.ids import AccountId, SignalId
+from marketbot.domain.intent import Decision, Denial
+from marketbot.domain.lane import Lane
+from marketbot.domain.policy import Policy, TradeSettings, Wishes
+from marketbot.domain.reasons import DenialReason
+from marketbot.domain.venue import Environment, Market
+from marketbot.planning.decide import decide
+from marketbot.planning.facts import MarketFacts, Occasion, SignalFacts
+from marketbot.planning.ports import Instruments, PlanPage, PlanStore, ReferencePrices, Row
+from marketbot.planning.reading import PageReading, WishBook, signal_facts
+from marketbot.ports import Clock
+
+FIRST_PAGE_SIZE = 200
+"""Small, so that the first orders leave while the rest is still being planned."""
+PAGE_SIZE = 1_000
+OPEN_SIGNALS_MAX = 100
+"""Signals looked up at once; the next look-up finds the rest."""
+RATE_WINDOW = timedelta(minutes=1)
+
+_START = AccountId(0)
+_ENTRY_PHASES: dict[int, Environment | None] = {
+    int(Lane.MAINNET): Environment.MAINNET,
+    int(Lane.TESTNET): Environment.TESTNET,
+}
+_CLOSE_PHASES: dict[int, Environment | None] = {int(Lane.RISK_REDUCING): None}
+
+
+class PlanOutcome(StrEnum):
+    """How a run at a signal ended."""
+
+    PLANNED = "planned"
+    """This run wrote its last page."""
+    ELSEWHERE = "elsewhere"
+    """It is planned already, or another planner has it in hand now."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """What one run at a signal did; pages of earlier runs are not counted."""
+
+    signal_id: SignalId
+    outcome: PlanOutcome
+    pages: int = 0
+    queued: int = 0
+    denied: Counter[DenialReason] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _PageDone:
+    last: bool
+    queued: int
+    denied: Counter[DenialReason]
+
+
+class Planner:
+    """Plans signals one page at a time. Any number of planners may run against one store."""
+
+    def __init__(self, store: PlanStore, prices: ReferencePrices, instruments: Instruments, clock: Clock) -> None:
+        self._store = store
+        self._prices = prices
+        self._instruments = instruments
+        self._clock = clock
+        self._wishes = WishBook()
+        self._policy: Policy | None = None
+        self._settled: dict[Wishes, TradeSettings] = {}
+
+    async def open_signals(self) -> Sequence[SignalId]:
+        """Return the signals that wait to be planned, oldest first."""
+        return await self._store.open_signals(OPEN_SIGNALS_MAX)
+
+    async def plan_signal(self, signal_id: SignalId) -> PlanResult:
+        """Plan what is left of one signal. Running it again, or at once with another, plans nothing twice."""
+        pages = queued = 0
+        denied: Counter[DenialReason] = Counter()
+        while True:
+            async with self._store.page(signal_id) as page:
+                if page is None:
+                    return PlanResult(signal_id, PlanOutcome.ELSEWHERE, pages, queued, denied)
+                done = await self._plan_page(page)
+            pages += 1
+            queued += done.queued
+            denied.update(done.denied)
+            if done.last:
+                return PlanResult(signal_id, PlanOutcome.PLANNED, pages, queued, denied)
+
+    async def _plan_page(self, page: PlanPage) -> _PageDone:
+        signal = signal_facts(page.signal)
+        phases = _ENTRY_PHASES if signal.action.is_entry else _CLOSE_PHASES
+        remaining = [phase for phase in phases if phase >= signal.plan_lane]
+        phase, after = remaining.pop(0), AccountId(signal.plan_after)
+        limit = FIRST_PAGE_SIZE if after == _START and phase == min(phases) else PAGE_SIZE
+        followers = await page.accounts(phases[phase], after, limit)
+        while not followers and remaining:
+            phase = remaining.pop(0)
+            followers = await page.accounts(phases[phase], _START, limit)
+        queued, denied = await self._plan_followers(page, signal, followers) if followers else (0, Counter())
+        if len(followers) == limit:
+            await page.advance(phase, followers[-1]["account_id"])
+        elif remaining:
+            await page.advance(remaining[0], _START)
+        else:
+            await page.finish()
+            return _PageDone(True, queued, denied)
+        return _PageDone(False, queued, denied)
+
+    async def _plan_followers(
+        self, page: PlanPage, signal: SignalFacts, followers: Sequence[Row]
+    ) -> tuple[int, Counter[DenialReason]]:
+        """Decide and write one page of followers."""
+        policy, switches = await page.policy(), await page.switches()
+        if policy != self._policy:
+            self._policy, self._settled = policy, {}
+        occasion = Occasion(signal, policy, switches, self._clock.now(), self._settled)
+        reading = await self._read(page, occasion, followers)
+
+        decisions: list[Decision] = []
+        chunks: dict[tuple[Market, int], list[AccountId]] = {}
+        denied: Counter[DenialReason] = Counter()
+        markets: dict[Market, MarketFacts] = {}
+        for row in followers:
+            account = reading.facts(row)
+            market = markets.get(account.market)
+            if market is None:
+                market = markets[account.market] = self._look_at(account.market, signal)
+            verdict = decide(occasion, account, market)
+            if isinstance(verdict, Denial):
+                decisions.append(verdict)
+                denied[verdict.reason] += 1
+                continue
+            decisions.append(verdict.intent)
+            chunks.setdefault((account.market, account.egress), []).append(account.account_id)
+            if signal.action.is_entry:
+                reading.count_entry(account.user_id)
+        await page.write(decisions, chunks, occasion.now)
+        return len(decisions) - denied.total(), denied
+
+    async def _read(self, page: PlanPage, occasion: Occasion, followers: Sequence[Row]) -> PageReading:
+        """Read what decisions about these followers rest on; an expired entry rests on nothing."""
+        reading = PageReading(occasion.signal, followers, self._wishes)
+        if occasion.expired:
+            return reading
+        day_start = occasion.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        accounts = reading.account_ids
+        reading.add_positions(await page.positions(accounts, day_start), day_start)
+        if others := await page.others_open():
+            reading.add_entries_on_their_way(await page.entries_on_their_way(others, accounts))
+        if occasion.signal.action.is_entry:
+            reading.add_operations(await page.operations(reading.user_ids, occasion.now - RATE_WINDOW))
+        return reading
+
+    def _look_at(self, market: Market, signal: SignalFacts) -> MarketFacts:
+        price, age_s = self._prices.get(market, signal.symbol) or (None, None)
+        return MarketFacts(self._instruments.get(market, signal.symbol), price, age_s)
