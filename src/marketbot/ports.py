@@ -62,13 +62,17 @@ class ExitOrder:
 
 @dataclass(frozen=True, slots=True)
 class ProtectiveOrder:
-    """A stop or target that closes the whole position on ``side`` when ``trigger_price`` is reached."""
+    """A stop or target that closes the whole position on ``side`` when ``trigger_price`` is reached.
+
+    ``sibling_price`` is the other leg's, when it is to stand as well: a venue that pairs the two sets both in one call.
+    """
 
     instrument: Instrument
     client_order_id: ClientOrderId
     leg: Leg
     side: PositionSide
     trigger_price: Decimal
+    sibling_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The orders and the credential that the golden files were written for."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
@@ -37,4 +38,5 @@ ENTRY = EntryOrder(INSTRUMENT, ENTRY_ID, PositionSide.LONG, Decimal("0.010"), De
 EXIT = ExitOrder(INSTRUMENT, ENTRY_ID, PositionSide.LONG, Decimal("1E+1"))
 STOP = ProtectiveOrder(INSTRUMENT, STOP_ID, Leg.STOP_LOSS, PositionSide.LONG, Decimal("108000.0"))
 TARGET = ProtectiveOrder(INSTRUMENT, TARGET_ID, Leg.TAKE_PROFIT, PositionSide.SHORT, Decimal("99000.5"))
+PAIRED_TARGET = replace(TARGET, sibling_price=Decimal(120_000))
 CREDENTIAL = Credential(AccountId(7), KEY, SECRET)

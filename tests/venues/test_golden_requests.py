@@ -53,7 +53,7 @@ REQUESTS: dict[str, Callable[[], bytes]] = {
     "bybit_entry_hedge": lambda: _bybit(bybit_urls.CREATE, bybit.entry(given.ENTRY, HEDGE)),
     "bybit_exit_hedge": lambda: _bybit(bybit_urls.CREATE, bybit.exit_(given.EXIT, HEDGE)),
     "bybit_stop": lambda: _bybit(bybit_urls.TRADING_STOP, bybit.protection(given.STOP, ONE_WAY)),
-    "bybit_target_pair": lambda: _bybit(bybit_urls.TRADING_STOP, bybit.protection(given.TARGET, HEDGE, Decimal("120000"))),
+    "bybit_target_pair": lambda: _bybit(bybit_urls.TRADING_STOP, bybit.protection(given.PAIRED_TARGET, HEDGE)),
     "bybit_no_stop": lambda: _bybit(bybit_urls.TRADING_STOP, bybit.no_protection(given.INSTRUMENT, Leg.STOP_LOSS, 0)),
     "bybit_find": lambda: _bybit_get(bybit_urls.REALTIME, bybit.by_client_order_id(given.INSTRUMENT, given.ENTRY_ID)),
     "bybit_positions": lambda: _bybit_get(bybit_urls.POSITIONS, bybit.all_positions()),

@@ -69,7 +69,7 @@ def exit_(order: ExitOrder, mode: PositionMode) -> bytes:
     )
 
 
-def protection(order: ProtectiveOrder, mode: PositionMode, sibling_price: Decimal | None = None) -> bytes:
+def protection(order: ProtectiveOrder, mode: PositionMode) -> bytes:
     """Encode the position's stop or target (Set Trading Stop page).
 
     Setting one side alone un-pairs the two, and each would then outlive the other until the venue notices the flat position;
@@ -83,8 +83,8 @@ def protection(order: ProtectiveOrder, mode: PositionMode, sibling_price: Decima
         _LEG_FIELD[order.leg]: plain(order.trigger_price),
         _LEG_TRIGGER[order.leg]: TRIGGER_BY,
     }
-    if sibling_price is not None:
-        body[_LEG_FIELD[_SIBLING[order.leg]]] = plain(sibling_price)
+    if order.sibling_price is not None:
+        body[_LEG_FIELD[_SIBLING[order.leg]]] = plain(order.sibling_price)
         body[_LEG_TRIGGER[_SIBLING[order.leg]]] = TRIGGER_BY
     return orjson.dumps(body)
 
