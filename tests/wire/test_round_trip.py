@@ -1,6 +1,7 @@
 """A well-behaved venue: reuse, framing, headers, TLS, egress."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -175,6 +176,18 @@ async def test_warm_opens_ahead(serve, make_wire, until):
     await until(lambda: len(venue.peers) == 8)
     await asyncio.gather(*[wire.send(REQUEST, timeout_s=2) for _ in range(8)])
     assert len(venue.peers) == 8
+
+
+async def test_warming_does_not_hammer_a_venue_that_hangs_up(serve, make_wire, until):
+    async def script(peer):
+        peer.reset()
+
+    venue = await serve(script)
+    wire = make_wire(venue, max_connecting=2)
+    with contextlib.suppress(WireError):  # a hang-up may be seen before or after the connection counts as open
+        await wire.warm(4)
+    await until(lambda: wire.idle == 0)
+    assert len(venue.peers) <= 4
 
 
 async def test_repr_shows_the_pool_and_no_secret(serve, make_wire, until):

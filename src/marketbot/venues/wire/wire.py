@@ -120,15 +120,16 @@ class Wire:
             raise
 
     async def warm(self, connections: int) -> int:
-        """Open connections ahead until `connections` are open (at most the pool's bound); return how many are.
+        """Open connections ahead, as many as are missing to `connections` (or to the pool's bound); return how many are.
 
-        Raises WireError when a connect fails.
+        Each is tried once, so a venue that hangs up at once is not hammered. Raises WireError when a connect fails.
         """
-        target = min(connections, self._max_connections)
+        missing = min(connections, self._max_connections) - len(self._open) - len(self._connects)
         failed_before = self.counters.connects_failed
-        while not self._closed and len(self._open) < target:
-            while len(self._connects) < min(self._max_connecting, target - len(self._open)):
+        while not self._closed and (missing > 0 or self._connects):
+            while missing > 0 and len(self._connects) < self._max_connecting:
                 self._spawn_connect()
+                missing -= 1
             await asyncio.wait(self._connects, return_when=asyncio.FIRST_COMPLETED)
             if self.counters.connects_failed > failed_before:
                 raise WireError(Stage.NOT_SENT, self._connect_fault.failure, self._connect_fault.detail)
