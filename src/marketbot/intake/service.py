@@ -51,7 +51,7 @@ class Ledger(Protocol):
 
 class RefusalLog(Protocol):
     def record(
-        self, source_id: SourceId | None, refused: Refused, address: str, body_sha256: bytes, refused_at: datetime
+        self, source_id: SourceId | None, refused: Refused, address: str, body_sha256: bytes | None, refused_at: datetime
     ) -> None:
         """Note a refusal without waiting."""
         ...
@@ -82,6 +82,12 @@ class Intake:
         if found is None:
             raise StoreAway("the source changed while its signal was taken")
         return found
+
+    def refuse_unread(self, address: str, reason: RefusalReason) -> Refused:
+        """Note a body that was not read to its end, so that nothing is known of its source."""
+        refused = Refused(reason)
+        self._refusals.record(None, refused, address, None, self._clock.now())
+        return refused
 
     async def _judge(self, delivery: Delivery, known: Known, *, counted: bool = False) -> Receipt | Refused | None:
         source = known.sources.get(delivery.source)

@@ -1,0 +1,102 @@
+"""The HTTP face, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+
+from marketbot.api.database import Database
+from marketbot.api.health import Readiness, live, ready
+from marketbot.api.ledger import PostgresLedger
+from marketbot.api.operator import operator_router
+from marketbot.api.operator_token import operator_token, token_sha256
+from marketbot.api.peer import read_networks
+from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.refusal_log import BatchedRefusalLog
+from marketbot.api.webhook import receive_signal
+from marketbot.intake.document import MAX_BODY_BYTES
+from marketbot.intake.refused import StoreAway
+from marketbot.intake.service import Intake
+from marketbot.observability.logs import logger, register_secret
+from marketbot.ports import Clock
+from marketbot.settings import Settings
+from marketbot.store.pool import Pool
+from marketbot.vault.vault import Vault
+
+log = logger(__name__)
+
+
+class WallClock:
+    """The system's time, for intake; nothing here sleeps by it."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError("the API does not wait by the clock")
+
+
+def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None = None, clock: Clock | None = None) -> Litestar:
+    """Build the ASGI application. It owns nothing it was given: pool and database are closed by the caller."""
+    database = pool if isinstance(pool, Database) else Database(pool)
+    ledger = PostgresLedger(database, vault or Vault.from_file(settings.vault_key_file))
+    refusals = BatchedRefusalLog(database)
+    token = operator_token(settings)
+    register_secret(token)
+    state = State(
+        {
+            "database": database,
+            "intake": Intake(ledger, refusals, clock or WallClock()),
+            "readiness": Readiness(database),
+            "operator_token_sha256": token_sha256(token),
+            "trusted_proxies": read_networks(settings.trusted_proxies),
+        }
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        refusals.start()
+        try:
+            yield
+        finally:
+            await refusals.stop()
+
+    return Litestar(
+        route_handlers=[receive_signal, live, ready, operator_router()],
+        state=state,
+        lifespan=[lifespan],
+        exception_handlers={Exception: _answer_exception},
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+
+
+_BY_STATUS = {
+    401: ApiReason.TOKEN_INVALID,
+    404: ApiReason.NOT_FOUND,
+    405: ApiReason.METHOD_NOT_ALLOWED,
+    415: ApiReason.MEDIA_TYPE_UNSUPPORTED,
+}
+
+
+def _answer_exception(request: Request[Any, Any, State], error: Exception) -> Response[bytes]:
+    spoken = language(request.headers.get("accept-language", ""))
+    if isinstance(error, StoreAway):
+        return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return api_problem(_BY_STATUS.get(error.status_code, ApiReason.PARAMETER_INVALID), spoken)
+    log.error("request_failed", exc_info=error)
+    return api_problem(ApiReason.INTERNAL_ERROR, spoken)

@@ -1,0 +1,137 @@
+"""Errors as callers read them: RFC 9457 problem documents with a machine-readable reason, in English or Portuguese.
+
+HTTP statuses live here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import orjson
+from litestar import Response
+
+from marketbot.domain.reason_texts import refusal_text
+from marketbot.domain.reasons import Language, RefusalReason
+from marketbot.intake.refused import Refused
+
+MEDIA_TYPE = "application/problem+json"
+STORE_RETRY_AFTER_S = 5
+MAX_LANGUAGES = 8
+
+
+class ApiReason(StrEnum):
+    """What goes wrong with a request rather than with a signal."""
+
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    NOT_READY = "NOT_READY"
+    NOT_FOUND = "NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105
+    MEDIA_TYPE_UNSUPPORTED = "MEDIA_TYPE_UNSUPPORTED"
+    BODY_TOO_SLOW = "BODY_TOO_SLOW"
+    PARAMETER_INVALID = "PARAMETER_INVALID"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+_REFUSAL_STATUS = {
+    RefusalReason.BODY_TOO_LARGE: 413,
+    RefusalReason.BODY_EMPTY: 400,
+    RefusalReason.BODY_NOT_UTF8: 400,
+    RefusalReason.BODY_MALFORMED: 400,
+    RefusalReason.BODY_TOO_DEEP: 400,
+    RefusalReason.FIELD_MISSING: 422,
+    RefusalReason.FIELD_INVALID: 422,
+    RefusalReason.PLACEHOLDER_UNREPLACED: 422,
+    RefusalReason.ACTION_UNKNOWN: 422,
+    RefusalReason.SYMBOL_UNKNOWN: 422,
+    RefusalReason.PRICE_INVALID: 422,
+    RefusalReason.SIGNAL_EXPIRED: 409,
+    RefusalReason.CREDENTIAL_INVALID: 401,
+    RefusalReason.TIMESTAMP_INVALID: 422,
+    RefusalReason.SOURCE_DISABLED: 403,
+    RefusalReason.ADDRESS_NOT_ALLOWED: 403,
+    RefusalReason.RATE_LIMIT_EXCEEDED: 429,
+}
+
+_API_STATUS = {
+    ApiReason.STORE_UNAVAILABLE: 503,
+    ApiReason.NOT_READY: 503,
+    ApiReason.NOT_FOUND: 404,
+    ApiReason.METHOD_NOT_ALLOWED: 405,
+    ApiReason.TOKEN_INVALID: 401,
+    ApiReason.MEDIA_TYPE_UNSUPPORTED: 415,
+    ApiReason.BODY_TOO_SLOW: 408,
+    ApiReason.PARAMETER_INVALID: 400,
+    ApiReason.INTERNAL_ERROR: 500,
+}
+
+_API_TEXT = {
+    ApiReason.STORE_UNAVAILABLE: (
+        "The database cannot be reached; nothing was stored. Send again shortly.",
+        "O banco de dados está inacessível; nada foi gravado. Envie novamente em instantes.",
+    ),
+    ApiReason.NOT_READY: (
+        "No venue's list of instruments has been read yet. Start the engine, or send again shortly.",
+        "Nenhuma lista de instrumentos foi lida ainda. Inicie o motor ou envie novamente em instantes.",
+    ),
+    ApiReason.NOT_FOUND: ("There is nothing here.", "Não há nada aqui."),
+    ApiReason.METHOD_NOT_ALLOWED: ("This address takes another method.", "Este endereço aceita outro método."),
+    ApiReason.TOKEN_INVALID: (
+        "The operator's token is missing or wrong. Send it as Authorization: Bearer.",
+        "O token do operador está ausente ou incorreto. Envie-o como Authorization: Bearer.",
+    ),
+    ApiReason.MEDIA_TYPE_UNSUPPORTED: (
+        "A signal is sent as application/json or text/plain.",
+        "Um sinal é enviado como application/json ou text/plain.",
+    ),
+    ApiReason.BODY_TOO_SLOW: ("The body did not arrive in time.", "O corpo da mensagem não chegou a tempo."),
+    ApiReason.PARAMETER_INVALID: ("A parameter is not acceptable.", "Um parâmetro não é aceitável."),
+    ApiReason.INTERNAL_ERROR: (
+        "Something went wrong on our side; it was logged.",
+        "Algo deu errado do nosso lado; o erro foi registrado.",
+    ),
+}
+
+_RANGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*")
+
+
+def language(accept_language: str) -> Language:
+    """Return the language that an Accept-Language header prefers among ours; English where it does not say."""
+    best, best_weight = Language.EN, 0.0
+    for part in accept_language.split(",")[:MAX_LANGUAGES]:
+        match = _RANGE.fullmatch(part)
+        if match is None or match[1].lower() not in ("en", "pt"):
+            continue
+        weight = float(match[2] or 1)
+        if weight > best_weight:
+            best, best_weight = Language(match[1].lower()), weight
+    return best
+
+
+def refusal_problem(refused: Refused, spoken: Language) -> Response[bytes]:
+    """Answer a refused delivery."""
+    headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+    if refused.reason is RefusalReason.CREDENTIAL_INVALID:
+        headers["WWW-Authenticate"] = "MarketBot"
+    return _problem(
+        _REFUSAL_STATUS[refused.reason], refused.reason, refusal_text(refused.reason, spoken), refused.detail, headers
+    )
+
+
+def api_problem(reason: ApiReason, spoken: Language, detail: str = "") -> Response[bytes]:
+    """Answer a request that cannot be served."""
+    english, portuguese = _API_TEXT[reason]
+    headers: dict[str, str] = {}
+    if _API_STATUS[reason] == 503:
+        headers["Retry-After"] = str(STORE_RETRY_AFTER_S)
+    if reason is ApiReason.TOKEN_INVALID:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _problem(_API_STATUS[reason], reason, english if spoken is Language.EN else portuguese, detail, headers)
+
+
+def _problem(status: int, reason: StrEnum, title: str, detail: str, headers: dict[str, str]) -> Response[bytes]:
+    document = {"type": "about:blank", "title": title, "status": status, "reason": reason.value}
+    if detail:
+        document["detail"] = detail
+    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)

@@ -1,0 +1,151 @@
+"""What a process counts, for Prometheus. Every label is a closed enum or a market, so the number of series is bounded.
+
+The functions are cheap: children are bound once, at import, and found by the enum member itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum, StrEnum
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
+
+from marketbot.domain.lane import Lane
+from marketbot.domain.reasons import DenialReason, LapseReason, RefusalReason, RejectionReason
+from marketbot.domain.venue import Market
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+
+class Stage(StrEnum):
+    """The parts of a signal's way, each with its own histogram of seconds."""
+
+    INTAKE = "intake"
+    """From the body's last byte to the answer."""
+    PLAN = "plan"
+    """One page of accounts, read, decided and inserted."""
+    QUEUE_WAIT = "queue_wait"
+    """From a chunk's insertion to its claim."""
+    CLAIM = "claim"
+    PERSIST = "persist"
+    """One batch of results written."""
+    ENTRY_ACK = "entry_ack"
+    """From the first byte of an entry to the venue's answer."""
+    EXIT_ACK = "exit_ack"
+    PROTECT = "protect"
+    """From the fill being known to stop and target resting."""
+    RESOLVE = "resolve"
+    """From an order turning unconfirmed to evidence."""
+    RECONCILE = "reconcile"
+    """One account compared and healed."""
+    SIGNAL_TO_ACK = "signal_to_ack"
+    """From a signal's receipt to an account's entry acknowledged."""
+    UNPROTECTED = "unprotected"
+    """From a position's fill to its protection."""
+
+
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
+
+_Metric = TypeVar("_Metric", bound=MetricWrapperBase)
+_Member = TypeVar("_Member", bound=Enum)
+
+
+def _children(metric: _Metric, members: Iterable[_Member]) -> dict[_Member, _Metric]:
+    return {member: metric.labels(member.name.lower() if isinstance(member, Lane) else member.value) for member in members}
+
+
+_STAGE = _children(
+    Histogram("marketbot_stage_seconds", "How long a stage took.", ["stage"], buckets=BUCKETS_S, registry=REGISTRY), Stage
+)
+_REFUSED = _children(
+    Counter("marketbot_refused_total", "Bodies that did not become a signal.", ["reason"], registry=REGISTRY), RefusalReason
+)
+_DENIED = _children(
+    Counter("marketbot_denied_total", "Accounts that do nothing about a signal.", ["reason"], registry=REGISTRY), DenialReason
+)
+_LAPSED = _children(Counter("marketbot_lapsed_total", "Intents that ended unsent.", ["reason"], registry=REGISTRY), LapseReason)
+_REJECTED = _children(
+    Counter("marketbot_rejected_total", "Orders that a venue refused.", ["reason"], registry=REGISTRY), RejectionReason
+)
+_ACCEPTED = Counter("marketbot_signals_accepted_total", "Signals committed.", registry=REGISTRY)
+_REPEATED = Counter("marketbot_signals_repeated_total", "Repeats answered as the first was.", registry=REGISTRY)
+_UNSTORED = Counter("marketbot_signals_unstored_total", "Deliveries answered 503.", registry=REGISTRY)
+_REFUSALS_DROPPED = Counter(
+    "marketbot_refusals_dropped_total", "Refusals counted but not written: their queue was full.", registry=REGISTRY
+)
+_UNPROTECTED = Gauge("marketbot_unprotected_positions", "Positions without a resting stop.", registry=REGISTRY)
+_UNCONFIRMED = Gauge("marketbot_unconfirmed_orders", "Orders sent of which nobody knows yet.", registry=REGISTRY)
+_DEPTH = _children(Gauge("marketbot_queue_depth", "Accounts waiting in a lane.", ["lane"], registry=REGISTRY), Lane)
+_BUDGET = Gauge(
+    "marketbot_budget_used_ratio", "Share of a venue's budget used.", ["market", "egress", "budget"], registry=REGISTRY
+)
+MAX_BUDGET_SERIES = 4096
+
+_budgets: dict[tuple[Market, int, str], Gauge] = {}
+
+
+def observe(stage: Stage, seconds: float) -> None:
+    """Add one duration to a stage's histogram."""
+    _STAGE[stage].observe(seconds)
+
+
+def count_refused(reason: RefusalReason) -> None:
+    _REFUSED[reason].inc()
+
+
+def count_denied(reason: DenialReason, accounts: int = 1) -> None:
+    _DENIED[reason].inc(accounts)
+
+
+def count_lapsed(reason: LapseReason, intents: int = 1) -> None:
+    _LAPSED[reason].inc(intents)
+
+
+def count_rejected(reason: RejectionReason) -> None:
+    _REJECTED[reason].inc()
+
+
+def count_accepted(*, repeated: bool) -> None:
+    (_REPEATED if repeated else _ACCEPTED).inc()
+
+
+def count_unstored() -> None:
+    _UNSTORED.inc()
+
+
+def count_refusals_dropped(rows: int) -> None:
+    _REFUSALS_DROPPED.inc(rows)
+
+
+def set_unprotected_positions(positions: int) -> None:
+    _UNPROTECTED.set(positions)
+
+
+def set_unconfirmed_orders(orders: int) -> None:
+    _UNCONFIRMED.set(orders)
+
+
+def set_queue_depth(lane: Lane, accounts: int) -> None:
+    _DEPTH[lane].set(accounts)
+
+
+def set_budget_used(market: Market, egress: int, budget: str, ratio: float) -> None:
+    """Note how much of a venue's budget is used, 0 to 1; ``budget`` names it (``weight``, ``requests``)."""
+    key = (market, egress, budget)
+    child = _budgets.get(key)
+    if child is None:
+        if len(_budgets) >= MAX_BUDGET_SERIES:
+            return
+        child = _budgets[key] = _BUDGET.labels(str(market), str(egress), budget)
+    child.set(ratio)
+
+
+def render() -> bytes:
+    """Return everything counted, in Prometheus' text format."""
+    return generate_latest(REGISTRY)
