@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from marketbot.store.embedded import EmbeddedPostgres
-from marketbot.store.embedded.data_dir import DataDir, OwnerLock
+from marketbot.store.embedded.data_dir import DataDir
 from marketbot.store.embedded.postmaster import Postmaster
 from marketbot.store.migrate import migrate
 
@@ -44,12 +44,11 @@ def _remove_place(place: Path) -> None:
 
 
 def _abandoned() -> Iterator[Path]:
-    """Yield the places of test runs that were killed: nobody holds their lock any more."""
-    for lock_file in [*DISK.glob(f"{PREFIX}*/owner.lock"), *MEMORY.glob(f"{PREFIX}*/owner.lock")]:
-        lock = OwnerLock.acquire(lock_file)
-        if lock is not None:
-            lock.release()
-            yield lock_file.parent
+    """Yield the places of test processes that are gone without having cleaned up."""
+    for place in [*DISK.glob(f"{PREFIX}*-*"), *MEMORY.glob(f"{PREFIX}*-*")]:
+        maker = place.name.removeprefix(PREFIX).split("-")[0]
+        if maker.isdigit() and not Path("/proc", maker).exists() and Path("/proc").exists():
+            yield place
 
 
 async def _stop_server(place: Path) -> None:

@@ -291,9 +291,8 @@ async def test_place_that_the_server_cannot_enter_is_refused(place: Path) -> Non
 
 
 @as_root
-async def test_unreadable_binaries_are_copied_once(new_place: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Binaries.of_wheel()
-    place, hidden = new_place(), new_place()
+async def test_unreadable_binaries_are_copied_once(place: Path, disk_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, hidden = Binaries.of_wheel(), disk_place
     hidden.mkdir(mode=0o700)
     copy = real.copied_below(hidden / "site-packages")
     monkeypatch.setattr(Binaries, "of_wheel", classmethod(lambda cls: copy))
