@@ -75,4 +75,4 @@ def _split(path: str) -> tuple[str, int]:
 
 
 def _reply(content: dict[str, Any], status: int = 200) -> Reply:
-    return Reply(orjson.dumps({"simulation": True, **content}, default=str), status)
+    return Reply(orjson.dumps({"simulation": True, **content}, default=str, option=orjson.OPT_NON_STR_KEYS), status)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, cast
 
 HEAD_BYTES_MAX = 32 * 1024
 BODY_BYTES_MAX = 1024 * 1024
@@ -131,12 +131,13 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or reset it during an outage."""
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transports are no subclass of asyncio.Transport, though they have all of it.
+        stream = cast("asyncio.Transport", transport)
         if self._refuses():
             self._traffic.resets += 1
-            transport.abort()
+            stream.abort()
             return
-        self._transport = transport
+        self._transport = stream
         peer = transport.get_extra_info("peername")
         self._source = peer[0] if peer else ""
         self._connections.add(self)
