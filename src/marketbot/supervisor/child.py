@@ -1,0 +1,202 @@
+"""One child process: started, watched until it is ready, started again when it dies, stopped in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from marketbot.supervisor.errors import SupervisorError
+
+READY_WAIT_S = 60.0
+READY_POLL_S = 0.05
+STOP_WAIT_S = 15.0
+"""How long a child may take to finish what it has in hand before it is killed."""
+RESTART_ATTEMPTS_MAX = 8
+RESTART_BACKOFF_S = 0.1
+RESTART_BACKOFF_MAX_S = 10.0
+SETTLED_S = 60.0
+"""A child that lived this long starts with a clean record."""
+LOG_BYTES_MAX = 64 * 1024 * 1024
+LOG_TAIL_BYTES = 2_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. ``ready`` tells whether it serves; ``environment`` is the whole of it and may hold secrets."""
+
+    name: str
+    module: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    log_file: Path
+    ready: Callable[[], Awaitable[bool]]
+    restarts_max: int = RESTART_ATTEMPTS_MAX
+    """How often in a row it is started again before it is given up."""
+
+    def __repr__(self) -> str:
+        return f"<Program {self.name}: {self.module}>"
+
+
+class Child:
+    """Keeps one program running.
+
+    ``on_restart`` is called after each unexpected death that was healed, ``on_failure`` once, when it is given up.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        on_restart: Callable[[str, int], None] | None = None,
+        on_failure: Callable[[SupervisorError], None] | None = None,
+    ) -> None:
+        self.program = program
+        self.restarts = 0
+        self._on_restart = on_restart
+        self._on_failure = on_failure
+        self._process: asyncio.subprocess.Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Child {self.program.name} pid={self.pid} restarts={self.restarts}>"
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, which is its group's too; None while it does not run."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the program and return once it is ready.
+
+        Raises:
+            SupervisorError: it died or was not ready in time; the log's tail says why.
+        """
+        await self._spawn()
+        try:
+            await self._until_ready()
+        except BaseException:
+            await self._end()
+            raise
+        self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.program.name}")
+
+    async def stop(self) -> None:
+        """Ask the program to end, and kill what is left of it after STOP_WAIT_S. Idempotent."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
+            self._watcher = None
+        await self._end()
+
+    async def _spawn(self) -> None:
+        if self.program.log_file.exists() and self.program.log_file.stat().st_size > LOG_BYTES_MAX:
+            self.program.log_file.replace(self.program.log_file.with_suffix(".old.log"))
+        # 0600: logs hold no secret, but they tell who trades what.
+        descriptor = os.open(self.program.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "marketbot.supervisor.tether",
+                self.program.module,
+                *self.program.arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=descriptor,
+                stderr=descriptor,
+                env=dict(self.program.environment),
+                # A group of its own: Ctrl-C in the terminal reaches the supervisor alone, which ends its children in order.
+                start_new_session=True,
+            )
+        finally:
+            os.close(descriptor)
+
+    async def _until_ready(self) -> None:
+        assert self._process is not None
+        deadline = asyncio.get_running_loop().time() + READY_WAIT_S
+        while not await self.program.ready():
+            if self._process.returncode is not None:
+                raise SupervisorError(
+                    f"The {self.program.name} ended with status {self._process.returncode} while starting.",
+                    log_tail=self.log_tail(),
+                )
+            if asyncio.get_running_loop().time() > deadline:
+                raise SupervisorError(
+                    f"The {self.program.name} was not ready after {READY_WAIT_S:.0f} seconds.", log_tail=self.log_tail()
+                )
+            await asyncio.sleep(READY_POLL_S)
+
+    async def _watch(self) -> None:
+        """Start the program again whenever it ends, until it cannot be."""
+        loop = asyncio.get_running_loop()
+        deaths_in_a_row = 0
+        while True:
+            assert self._process is not None
+            started_s = loop.time()
+            status = await self._process.wait()
+            self._kill_group()
+            deaths_in_a_row = 1 if loop.time() - started_s > SETTLED_S else deaths_in_a_row + 1
+            log.warning("child_died", child=self.program.name, status=status, deaths_in_a_row=deaths_in_a_row)
+            if deaths_in_a_row > self.program.restarts_max:
+                self._give_up(deaths_in_a_row)
+                return
+            await asyncio.sleep(min(RESTART_BACKOFF_S * 2 ** (deaths_in_a_row - 1), RESTART_BACKOFF_MAX_S))
+            await self._spawn()
+            try:
+                await self._until_ready()
+            except SupervisorError as error:
+                log.warning("child_not_ready", child=self.program.name, reason=error.sentence)
+                self._kill_group()
+                continue
+            self.restarts += 1
+            log.warning("child_restarted", child=self.program.name, pid=self.pid, restarts=self.restarts)
+            if self._on_restart is not None:
+                self._on_restart(self.program.name, self.restarts)
+
+    def _give_up(self, deaths: int) -> None:
+        often = "" if deaths == 1 else f" {deaths} times in a row"
+        error = SupervisorError(f"The {self.program.name} died{often}.", log_tail=self.log_tail())
+        log.error("child_given_up", child=self.program.name, reason=error.sentence)
+        if self._on_failure is not None:
+            self._on_failure(error)
+
+    async def _end(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), STOP_WAIT_S)
+        self._kill_group()
+        await process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        self._process = None
+
+    def _kill_group(self) -> None:
+        """Kill what the program left behind: workers of a server that was killed hold its port."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def log_tail(self) -> str:
+        """Return the end of the program's log."""
+        try:
+            with self.program.log_file.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+                return file.read().decode(errors="replace").strip()
+        except FileNotFoundError:
+            return ""

@@ -1,0 +1,72 @@
+"""Where the running service answers: a small private file in the data directory that the command line reads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from marketbot.store.embedded.data_dir import write_private
+
+PROBE_TIMEOUT_S = 2.0
+_HEAD_BYTES_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Addresses and process ids of one running service. ``simulator`` names the exchange's ready file, for a simulation."""
+
+    supervisor_pid: int
+    api_url: str
+    engine_url: str
+    simulator: str | None = None
+
+    @staticmethod
+    def file(data_dir: Path) -> Path:
+        return data_dir / "service.json"
+
+    def write(self, data_dir: Path) -> None:
+        write_private(self.file(data_dir), orjson.dumps(asdict(self)).decode())
+
+    @classmethod
+    def read(cls, data_dir: Path) -> Endpoints | None:
+        """Return what a running service left, or None. It may be stale: ask the address."""
+        try:
+            document: dict[str, Any] = orjson.loads(cls.file(data_dir).read_bytes())
+            return cls(**document)
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @classmethod
+    def remove(cls, data_dir: Path) -> None:
+        cls.file(data_dir).unlink(missing_ok=True)
+
+
+async def answers(host: str, port: int, path: str) -> bool:
+    """Tell whether a plain HTTP GET of ``path`` is answered with 200."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                head = await reader.read(_HEAD_BYTES_MAX)
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+    return head.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200"))
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,36 @@
+"""What a child process is told: settings as the environment variables that ``Settings`` reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from marketbot.settings import Settings
+
+_OURS = ("MARKETBOT_", "DATABASE_URL")
+
+
+def child_environment(settings: Settings) -> Mapping[str, str]:
+    """Return a child's whole environment: ours, with every setting spelled out. It may hold secrets."""
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
+    told: dict[str, object] = {
+        "MARKETBOT_DATA_DIR": settings.data_dir,
+        "MARKETBOT_PROFILE": settings.profile.value,
+        "MARKETBOT_SIMULATOR_READY_FILE": settings.simulator_ready_file,
+        "MARKETBOT_SIMULATOR_CA_FILE": settings.simulator_ca_file,
+        "MARKETBOT_EGRESS_ADDRESSES": ",".join(settings.egress_addresses),
+        "MARKETBOT_API_HOST": settings.api_host,
+        "MARKETBOT_API_PORT": settings.api_port,
+        "MARKETBOT_API_POOL_SIZE": settings.api_pool_size,
+        "MARKETBOT_ENGINE_POOL_SIZE": settings.engine_pool_size,
+        "MARKETBOT_TRUSTED_PROXIES": ",".join(settings.trusted_proxies),
+        "MARKETBOT_METRICS_HOST": settings.metrics_host,
+        "MARKETBOT_METRICS_PORT": settings.metrics_port,
+        "MARKETBOT_LOG_LEVEL": settings.log_level.value,
+        "MARKETBOT_LOG_FORMAT": settings.log_format.value,
+    }
+    if settings.database_url is not None:
+        told["DATABASE_URL"] = settings.database_url.get_secret_value()
+    if settings.operator_token is not None:
+        told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
+    return inherited | {name: str(value) for name, value in told.items() if value is not None}

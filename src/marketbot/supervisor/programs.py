@@ -1,0 +1,64 @@
+"""The programs that make up a running service, and how each one says that it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from marketbot.settings import Settings
+from marketbot.supervisor.child import Program
+from marketbot.supervisor.endpoints import answers
+from marketbot.supervisor.environment import child_environment
+
+READY_PATH = "/health/ready"
+
+
+def log_directory(settings: Settings) -> Path:
+    return settings.data_dir / "logs"
+
+
+def api_program(settings: Settings) -> Program:
+    """The HTTP face; ready once the database answers it."""
+    return Program(
+        name="api",
+        module="marketbot.api",
+        arguments=(),
+        environment=child_environment(settings),
+        log_file=log_directory(settings) / "api.log",
+        ready=lambda: answers(settings.api_host, settings.api_port, READY_PATH),
+    )
+
+
+def engine_program(settings: Settings) -> Program:
+    """Planner, dispatcher and reconciler; ready once it has instruments and prices of its markets."""
+    return Program(
+        name="engine",
+        module="marketbot.engine",
+        arguments=(),
+        environment=child_environment(settings),
+        log_file=log_directory(settings) / "engine.log",
+        ready=lambda: answers(settings.metrics_host, settings.metrics_port, READY_PATH),
+    )
+
+
+def simulator_program(settings: Settings, ready_file: Path, *, seed: int, real_limits: bool) -> Program:
+    """The exchange simulator on free ports. What it knows dies with it, so it is never started again."""
+    state_dir = ready_file.parent
+    arguments = ["--tls", "--control-port", "0", "--seed", str(seed), "--limits", "real" if real_limits else "off"]
+    for venue in ("binance", "bybit"):
+        for environment in ("mainnet", "testnet"):
+            arguments += [f"--{venue}-{environment}-port", "0"]
+    arguments += ["--state-dir", str(state_dir), "--ready-file", str(ready_file)]
+
+    async def ready() -> bool:
+        return await asyncio.to_thread(ready_file.exists)
+
+    return Program(
+        name="simulator",
+        module="simexchange",
+        arguments=arguments,
+        environment=child_environment(settings),
+        log_file=log_directory(settings) / "simulator.log",
+        ready=ready,
+        restarts_max=0,
+    )
