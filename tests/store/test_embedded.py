@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import uvloop
 
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_root, supervisor
 from marketbot.store.embedded.binaries import Binaries, ServerUser
@@ -56,6 +57,38 @@ async def test_data_survive_a_restart(place: Path) -> None:
         assert server.pid != first
         assert await run(server.dsn, "SELECT n FROM kept") == 42
         assert await run(server.dsn, "SELECT lower('ÇÃO')") == "ção"
+
+
+def test_runs_under_uvloop(place: Path) -> None:
+    async def live_and_die() -> int:
+        async with EmbeddedPostgres(place) as server:
+            await server.kill()
+            await asyncio.wait_for(server.restarted.wait(), PATIENCE_S)
+            await run(server.dsn, "SELECT 1")
+            return server.restarts
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(live_and_die()) == 1
+    assert cluster_pids(DataDir(place)) == []
+
+
+async def test_stop_during_a_restart_leaves_no_process(place: Path) -> None:
+    server = EmbeddedPostgres(place)
+    await server.start()
+    await server.kill()
+    await server.stop()
+    assert cluster_pids(DataDir(place)) == []
+    async with EmbeddedPostgres(place) as again:
+        assert await run(again.dsn, "SELECT 1") == 1
+
+
+async def test_place_that_is_a_file_is_told(place: Path) -> None:
+    place.write_text("")
+    try:
+        with pytest.raises(EmbeddedPostgresError, match=f"The database place {place} cannot be used"):
+            await EmbeddedPostgres(place).start()
+    finally:
+        place.unlink()
 
 
 async def test_start_and_stop_may_be_repeated(place: Path) -> None:
@@ -390,6 +423,26 @@ async def test_server_killed_while_nobody_watched_comes_back(place: Path) -> Non
         assert await run(server.dsn, "SELECT n FROM kept") == 5
 
 
+def _as_user(uid: int, script: str, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as an ordinary user, with an interpreter and a path that this user can read."""
+    interpreter = Path("/usr/bin/python3")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    probe = subprocess.run([interpreter, "--version"], capture_output=True, text=True) if interpreter.exists() else None
+    if probe is None or not probe.stdout.startswith(f"Python {version}."):
+        pytest.skip(f"NOT TESTED: no Python {version} that an ordinary user can run")
+    user = ServerUser(uid, uid, dropped=True)
+    readable = [path for path in sys.path if path and user.closed_directory(Path(path)) is None]
+    return subprocess.run(
+        [interpreter, "-c", script, *arguments],
+        env={"HOME": str(home), "PYTHONPATH": ":".join(readable), "PATH": "/usr/bin:/bin"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **user.popen_arguments(),
+    )
+
+
 def _unnamed_uid() -> int:
     for uid in range(12345, 12445):
         try:
@@ -400,21 +453,24 @@ def _unnamed_uid() -> int:
 
 
 @as_root
+async def test_place_of_another_user_is_refused(place: Path) -> None:
+    """An ordinary user gets a sentence, not a trace, when the place is root's."""
+    async with EmbeddedPostgres(place):
+        result = _as_user(pwd.getpwnam("daemon").pw_uid, SUPERVISOR, str(place), home=Path("/nonexistent"))
+        assert result.returncode != 0
+        assert "belongs to another user" in result.stderr
+
+
+@as_root
 @pytest.mark.parametrize("named", [True, False])
 def test_ordinary_user(place: Path, named: bool) -> None:
     """Run everything as an ordinary user with a home of its own; a uid without a name is common in containers."""
     uid = pwd.getpwnam("daemon").pw_uid if named else _unnamed_uid()
-    interpreter = Path("/usr/bin/python3")
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    probe = subprocess.run([interpreter, "--version"], capture_output=True, text=True) if interpreter.exists() else None
-    if probe is None or not probe.stdout.startswith(f"Python {version}."):
-        pytest.skip(f"NOT TESTED: no Python {version} that an ordinary user can run")
     place.mkdir()
     place.chmod(0o755)
     home = place / "home"
     home.mkdir(mode=0o700)
     os.chown(home, uid, uid)
-    readable = [path for path in sys.path if path and ServerUser(uid, uid, dropped=True).closed_directory(Path(path)) is None]
     script = """
 import asyncio, asyncpg, os
 from marketbot.store.embedded import EmbeddedPostgres, default_data_root
@@ -432,16 +488,6 @@ async def main():
         await connection.close()
 asyncio.run(main())
 """
-    result = subprocess.run(
-        [interpreter, "-c", script],
-        user=uid,
-        group=uid,
-        extra_groups=[],
-        env={"HOME": str(home), "PYTHONPATH": ":".join(readable), "PATH": "/usr/bin:/bin"},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    result = _as_user(uid, script, home=home)
     assert result.returncode == 0, result.stderr
     assert f"kept 1 {uid} {home}/.local/share/marketbot/postgres" in result.stdout

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import orjson
 
-from marketbot.store.address import tls_for
+from marketbot.store.address import is_local, tls_for
 
 POOL_SIZE_DEFAULT = 10
 POOL_SIZE_MAX = 50
@@ -22,6 +22,13 @@ STATEMENT_TIMEOUT_S = 20.0
 IDLE_IN_TRANSACTION_TIMEOUT_S = 30.0
 QUERIES_PER_CONNECTION_MAX = 50_000
 CACHED_STATEMENTS_MAX = 200
+# A host that vanishes sends no FIN: the server must notice by itself, or its advisory locks would stay held.
+REMOTE_KEEPALIVE = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 DirectConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -128,6 +135,7 @@ def _arguments(dsn: str, name: str, statement_timeout_s: float) -> dict[str, Any
             "idle_in_transaction_session_timeout": f"{int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)}",
             "timezone": "UTC",
             "jit": "off",
+            **({} if is_local(dsn) else REMOTE_KEEPALIVE),
         },
         **({} if tls is None else {"ssl": tls}),
     }

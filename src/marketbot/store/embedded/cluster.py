@@ -80,16 +80,19 @@ def _run_initdb(command: list[str], user: ServerUser) -> subprocess.CompletedPro
     """
     if uid_name(user.uid) is None and (unshare := shutil.which("unshare")) is not None:
         command = [unshare, "--user", f"--map-user={UNPRIVILEGED_ID}", f"--map-group={UNPRIVILEGED_ID}", *command]
-    return subprocess.run(  # noqa: S603 - our own binary, arguments of our own
-        command,
-        capture_output=True,
-        text=True,
-        timeout=INITDB_TIMEOUT_S,
-        env={"LC_ALL": "C", "TZ": "UTC"},
-        cwd="/",
-        check=False,
-        **user.popen_arguments(),
-    )
+    try:
+        return subprocess.run(  # noqa: S603 - our own binary, arguments of our own
+            command,
+            capture_output=True,
+            text=True,
+            timeout=INITDB_TIMEOUT_S,
+            env={"LC_ALL": "C", "TZ": "UTC"},
+            cwd="/",
+            check=False,
+            **user.popen_arguments(),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EmbeddedPostgresError(f"initdb took longer than {INITDB_TIMEOUT_S:.0f} s; is the disk busy?") from error
 
 
 def configure(endpoint: Endpoint, chosen: Mapping[str, str], binaries: Binaries, user: ServerUser) -> bool:

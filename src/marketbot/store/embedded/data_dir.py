@@ -94,8 +94,8 @@ class DataDir:
         closed = user.closed_directory(self.root)
         if closed is not None:
             raise EmbeddedPostgresError(
-                f"The database server runs as uid {user.uid}, which cannot enter {closed}; "
-                f"choose another place with {DATA_DIR_VARIABLE} (for example {ROOT_DATA_ROOT})."
+                f"The database server runs as uid {user.uid}, which cannot enter {closed}; choose another place with "
+                f"{DATA_DIR_VARIABLE} (for example {ROOT_DATA_ROOT}), or let others pass through it (chmod o+x)."
             )
         for directory in (self.run, self.log):
             directory.mkdir(mode=0o700, exist_ok=True)

@@ -96,10 +96,9 @@ class Postmaster:
         return _running(self.pid)
 
     def send(self, number: signal.Signals) -> None:
-        try:
-            os.kill(self.pid, number)
-        except ProcessLookupError:
-            return
+        """Send a signal, unless the server is gone: its pid may belong to somebody else by now."""
+        if self.running():
+            _signal(self.pid, number)
 
     async def wait(self) -> int | None:
         """Wait for the end; return the exit status, or None when it was not our child."""
@@ -131,7 +130,7 @@ class Postmaster:
             if not pids:
                 break
             for pid in pids:
-                _kill(pid)
+                _signal(pid, signal.SIGKILL)
             await asyncio.sleep(POLL_S)
         await self.wait()
 
@@ -181,9 +180,9 @@ def _running(pid: int) -> bool:
     return any(found == pid for found, _ in _commands())
 
 
-def _kill(pid: int) -> None:
+def _signal(pid: int, number: signal.Signals) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return
 

