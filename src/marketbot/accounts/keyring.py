@@ -1,0 +1,111 @@
+"""The credentials of the accounts at work, opened once and kept in memory, a bounded number of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from marketbot.domain.ids import AccountId
+from marketbot.domain.venue import PositionMode
+from marketbot.ports import Credential
+from marketbot.store.accounts import SealedKey, changed_since, sealed_keys
+from marketbot.store.pool import Pool
+from marketbot.vault.vault import Vault, VaultError, account_aad
+
+MAX_CREDENTIALS = 50_000
+"""Credentials kept at once; the one unused for longest goes first, and is read again when it is needed."""
+LOAD_PAGE = 2_000
+OVERLAP = timedelta(seconds=30)
+"""How far ``refresh`` looks back behind its last look: a change may be committed after later ones were seen."""
+
+
+class Keyring:
+    """Opens sealed keys on demand. What it holds shows in no repr."""
+
+    def __init__(self, pool: Pool, vault: Vault, *, size: int = MAX_CREDENTIALS) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._size = size
+        self._held: OrderedDict[AccountId, tuple[Credential, datetime]] = OrderedDict()
+        self._looked_at: datetime | None = None
+        self._loading = asyncio.Lock()
+        self.unreadable = 0
+        """Keys that did not open: sealed by another vault, or moved."""
+
+    def __repr__(self) -> str:
+        return f"<Keyring held={len(self._held)} of {self._size} unreadable={self.unreadable}>"
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    async def credentials(self, account_ids: Sequence[AccountId]) -> dict[AccountId, Credential]:
+        """Return the credentials of accounts, reading the missing ones in one query a page.
+
+        An account that does not exist, or whose key does not open, is left out.
+        """
+        found, missing = self._look(account_ids)
+        if missing:
+            async with self._loading:  # two chunks of one account read it once
+                again, missing = self._look(missing)
+                found.update(again)
+                for start in range(0, len(missing), LOAD_PAGE):
+                    found.update(await self._load(missing[start : start + LOAD_PAGE]))
+        return found
+
+    def forget(self, account_id: AccountId) -> None:
+        self._held.pop(account_id, None)
+
+    async def refresh(self) -> int:
+        """Drop what has changed in the store since the last look; return how many. Call it on a nudge and in a slow poll."""
+        since = None if self._looked_at is None else self._looked_at - OVERLAP
+        self._looked_at, changed = await changed_since(self._pool, since)
+        stale = [account_id for account_id, changed_at in changed if self._is_older(account_id, changed_at)]
+        for account_id in stale:
+            self.forget(account_id)
+        return len(stale)
+
+    def _is_older(self, account_id: AccountId, changed_at: datetime) -> bool:
+        held = self._held.get(account_id)
+        return held is not None and held[1] < changed_at
+
+    def _look(self, account_ids: Iterable[AccountId]) -> tuple[dict[AccountId, Credential], list[AccountId]]:
+        found: dict[AccountId, Credential] = {}
+        missing: list[AccountId] = []
+        for account_id in account_ids:
+            held = self._held.get(account_id)
+            if held is None:
+                missing.append(account_id)
+            else:
+                self._held.move_to_end(account_id)
+                found[account_id] = held[0]
+        return found, missing
+
+    async def _load(self, account_ids: Sequence[AccountId]) -> dict[AccountId, Credential]:
+        if self._looked_at is None:
+            self._looked_at, _ = await changed_since(self._pool, None)
+        found: dict[AccountId, Credential] = {}
+        for row in await sealed_keys(self._pool, account_ids):
+            credential = self._open(row)
+            if credential is not None:
+                found[row.account_id] = credential
+                self._held[row.account_id] = (credential, row.changed_at)
+        while len(self._held) > self._size:
+            self._held.popitem(last=False)
+        return found
+
+    def _open(self, row: SealedKey) -> Credential | None:
+        try:
+            key = self._vault.open(row.api_key_sealed, aad=account_aad(row.user_id, row.fingerprint, "key"))
+            secret = self._vault.open(row.api_secret_sealed, aad=account_aad(row.user_id, row.fingerprint, "secret"))
+        except VaultError:
+            self.unreadable += 1
+            return None
+        return Credential(
+            account_id=row.account_id,
+            api_key=key.decode(),
+            secret=secret,
+            egress=row.egress,
+            position_mode=PositionMode.HEDGE if row.hedge_mode else PositionMode.ONE_WAY,
+        )
