@@ -41,6 +41,7 @@ class Dispatcher:
         tag: str,
         worker: Callable[[], int],
         window: Callable[[], timedelta],
+        may_claim: Callable[[], bool],
     ) -> None:
         self._pool = pool
         self._executor = executor
@@ -49,6 +50,7 @@ class Dispatcher:
         self._tag = tag
         self._worker = worker
         self._window = window
+        self._may_claim = may_claim
         self.slots = Slots()
         self.open: dict[int, ClaimedChunk] = {}
         self._wake = asyncio.Event()
@@ -75,6 +77,8 @@ class Dispatcher:
 
     async def _claim_round(self) -> bool:
         """Claim what there is room for; True when something was claimed."""
+        if not self._may_claim():
+            return False
         try:
             waiting = await chunks.waiting(self._pool)
             claimed = False

@@ -21,11 +21,18 @@ log = structlog.get_logger(__name__)
 class Markets:
     """The clients of every market that some account trades at. A market nobody uses is never dialled."""
 
-    def __init__(self, pool: Pool, data: MarketData, open_client: Callable[[Market], Awaitable[VenueClient]]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        data: MarketData,
+        open_client: Callable[[Market], Awaitable[VenueClient]],
+        clients: dict[Market, VenueClient],
+    ) -> None:
         self._pool = pool
         self._data = data
         self._open_client = open_client
-        self.clients: dict[Market, VenueClient] = {}
+        self.clients = clients
+        """Shared with whoever sends orders; grows, never shrinks."""
         self._keepers: dict[Market, asyncio.Task[None]] = {}
 
     async def refresh(self) -> None:

@@ -1,0 +1,1 @@
+"""Speed and size, measured: ``python -m bench`` (or ``make bench``) prints the table. Simulated venues on loopback, TLS on."""

@@ -1,0 +1,195 @@
+"""Puts the engine together: the only place that knows which adapter fulfils which port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from marketbot.accounts.keyring import Keyring
+from marketbot.clock import SystemClock
+from marketbot.domain.errors import MarketBotError
+from marketbot.domain.instrument import Instrument
+from marketbot.domain.venue import Environment, Market, Profile, Venue
+from marketbot.execution.desk import Desk
+from marketbot.execution.executor import AccountLocks, Executor
+from marketbot.observability import metrics
+from marketbot.observability.execution_watch import ExecutionWatch
+from marketbot.observability.metrics import Stage
+from marketbot.planning.planner import Planner
+from marketbot.ports import VenueClient
+from marketbot.settings import Settings
+from marketbot.store.installation import Installation, open_installation
+from marketbot.store.instruments import replace_known_symbols
+from marketbot.store.journal import PostgresJournal
+from marketbot.store.listen import Listener
+from marketbot.store.planning import PostgresPlanning
+from marketbot.store.pool import Pool, open_pool
+from marketbot.vault.vault import Vault
+from marketbot.venues.registry import open_clients
+from marketbot.workers.controls import Controls
+from marketbot.workers.dispatch import Dispatcher
+from marketbot.workers.gauges import run_gauges
+from marketbot.workers.market_data import MarketData
+from marketbot.workers.markets import Markets
+from marketbot.workers.plan import run_planner
+from marketbot.workers.presence import Presence
+
+CHANNELS = ("signal", "chunk", "control", "account")
+KEYRING_POLL_S = 1.0
+
+
+class SimulatorUnknownError(MarketBotError):
+    """The simulation profile needs to know where its simulator listens."""
+
+
+@dataclass
+class Engine:
+    """One process's planner, dispatcher and keepers, over one database."""
+
+    settings: Settings
+    dsn: str
+    pool: Pool
+    installation: Installation
+    journal: PostgresJournal
+    listeners: list[Listener]
+    markets: Markets
+    data: MarketData
+    keyring: Keyring
+    dispatcher: Dispatcher
+    planner: Planner
+    presence: Presence
+    controls: Controls
+    locks: AccountLocks
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Load what is shared, then let every loop run."""
+        await self.controls.read()
+        self.journal.start()
+        await self.presence.enlist()
+        await self.markets.refresh()
+        for name, loop in self._loops():
+            self.tasks.append(asyncio.create_task(loop, name=name))
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Return when ``stopped`` is set; raise what ended a loop: a broken invariant ends the process, and start-up heals."""
+        waiting = asyncio.create_task(stopped.wait())
+        try:
+            done, _ = await asyncio.wait([waiting, *self.tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {waiting}:
+                task.result()
+        finally:
+            waiting.cancel()
+
+    async def stop(self) -> None:
+        """Stop the loops, write out what is gathered, close what is open."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.journal.close()
+        await self.markets.close()
+        for listener in self.listeners:
+            await listener.close()
+        await self.presence.close()
+        await self.pool.close()
+
+    def _loops(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
+        plan, work, control, account = self.listeners
+        return (
+            ("planner", run_planner(self.planner, plan)),
+            ("dispatcher", self.dispatcher.run(work)),
+            ("controls", self.controls.run(control)),
+            ("markets", self.markets.run(account)),
+            ("presence", self.presence.run()),
+            ("gauges", run_gauges(self.pool)),
+            ("keyring", _refresh_keyring(self.keyring)),
+        )
+
+
+async def build_engine(settings: Settings, dsn: str) -> Engine:
+    """Open the store and put the parts together; nothing trades before ``Engine.start``."""
+    clock = SystemClock()
+    pool = await open_pool(dsn, name="engine", size=settings.engine_pool_size)
+    installation = await open_installation(pool, settings.profile)
+    vault = Vault.from_file(settings.vault_key_file)
+    keyring = Keyring(pool, vault)
+    controls = Controls(pool)
+    presence = Presence(dsn, pool)
+    journal = PostgresJournal(pool, on_commit=lambda _rows, took_s: metrics.observe(Stage.PERSIST, took_s))
+    urls, ca_file = simulator_urls(settings)
+    egress: Sequence[str | None] = settings.egress_addresses or (None,)
+
+    async def open_client(market: Market) -> VenueClient:
+        opened = await open_clients(settings.profile, [market], clock=clock, egress=egress, urls=urls, ca_file=ca_file)
+        return opened[market]
+
+    async def publish(market: Market, instruments: Sequence[Instrument]) -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await replace_known_symbols(connection, market, [each.symbol for each in instruments if each.tradable])
+
+    clients: dict[Market, VenueClient] = {}
+    data = MarketData(clients.__getitem__, clock, publish)
+    markets = Markets(pool, data, open_client, clients)
+    desk = Desk(clients, journal, clock, controls.switches, ExecutionWatch())
+    locks = AccountLocks()
+    listeners = [Listener(dsn, [channel], name=f"engine {channel}") for channel in CHANNELS]
+    for listener in listeners:
+        listener.start()
+    return Engine(
+        settings=settings,
+        dsn=dsn,
+        pool=pool,
+        installation=installation,
+        journal=journal,
+        listeners=listeners,
+        markets=markets,
+        data=data,
+        keyring=keyring,
+        dispatcher=Dispatcher(
+            pool,
+            Executor(desk, locks),
+            keyring,
+            data.instruments.get,
+            tag=installation.tag,
+            worker=lambda: presence.worker,
+            window=controls.execution_window,
+            may_claim=lambda: not journal.is_full,
+        ),
+        planner=Planner(PostgresPlanning(pool, installation.tag), data.prices, data.instruments, clock),
+        presence=presence,
+        controls=controls,
+        locks=locks,
+    )
+
+
+def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Path | None]:
+    """Return where the simulator listens and its certificate authority, for the simulation profile; (None, None) for the live one.
+
+    Raises:
+        SimulatorUnknownError: no ready file is named, or it cannot be read.
+    """
+    if settings.profile is not Profile.SIMULATION:
+        return None, None
+    if settings.simulator_ready_file is None:
+        raise SimulatorUnknownError("The simulation profile needs MARKETBOT_SIMULATOR_READY_FILE: the file a simulator writes.")
+    try:
+        ready = orjson.loads(settings.simulator_ready_file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SimulatorUnknownError("The simulator's ready file cannot be read; is the simulator running?") from error
+    urls = {
+        Market(Venue(venue), Environment(environment)): url
+        for venue, environments in ready["venues"].items()
+        for environment, url in environments.items()
+    }
+    return urls, Path(ready["ca_file"]) if ready.get("ca_file") else settings.simulator_ca_file
+
+
+async def _refresh_keyring(keyring: Keyring) -> None:
+    while True:
+        await asyncio.sleep(KEYRING_POLL_S)
+        await keyring.refresh()
