@@ -58,8 +58,10 @@ _BY_CODE = _table(
 )
 
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
-_UNAVAILABLE = "service unavailable."
-_UNABLE = "internal error; unable to process"
+UNAVAILABLE = "Service Unavailable."
+"""Said by the gateway, as a JSON message or as the bare body; a proxy's page says it otherwise, and means nothing definite."""
+
+_UNABLE = "Internal error; unable to process your request."
 
 
 def classify(
@@ -84,17 +86,18 @@ def _classify(http_status: int, code: int | None, text: str) -> ErrorClass:
         return _E.EGRESS_RATE  # turned away in front of the matching engine
     if http_status == 429:
         return _E.ACCOUNT_RATE if code == -1015 else _E.EGRESS_RATE
-    if http_status == 503 and code is not None:
+    if http_status == 503:
         return _definite_503(code, text)
     if code is None or not 400 <= http_status < 500 or http_status == 408:
         return _E.AMBIGUOUS
     return _BY_CODE.get(code, _E.REFUSED)
 
 
-def _definite_503(code: int, text: str) -> ErrorClass:
+def _definite_503(code: int | None, text: str) -> ErrorClass:
     """The three 503 bodies that General Info calls "100% failure"; every other 503 leaves the outcome open."""
-    folded = text.strip().lower()
-    if code == -1008 or folded == _UNAVAILABLE or folded.startswith(_UNABLE):
+    if text == UNAVAILABLE:
+        return _E.RETRYABLE
+    if code is not None and (code == -1008 or text.startswith(_UNABLE)):
         return _E.RETRYABLE
     return _E.AMBIGUOUS
 

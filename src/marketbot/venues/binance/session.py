@@ -13,7 +13,7 @@ from marketbot.ports import Credential
 from marketbot.venues.answer import Refusal, header_seconds, unreadable, usable_key
 from marketbot.venues.binance import urls
 from marketbot.venues.binance.decode import BAD_SHAPE
-from marketbot.venues.binance.errors import classify
+from marketbot.venues.binance.errors import UNAVAILABLE, classify
 from marketbot.venues.binance.signing import public_request, signed_request
 from marketbot.venues.clock import VenueClock
 from marketbot.venues.limits import Cost
@@ -147,5 +147,6 @@ class BinanceSession:
             if isinstance(body, dict) and type(body.get("code")) is int and type(body.get("msg")) is str:
                 code, text = body["code"], body["msg"]
         except orjson.JSONDecodeError:
-            pass
+            # Any other page stays unread: it may echo the request, signature and all.
+            text = UNAVAILABLE if reply.body.strip() == UNAVAILABLE.encode("ascii") else ""
         return classify(reply.status, code, text, header_seconds(reply.header(b"retry-after")), self.clock.now_ms())
