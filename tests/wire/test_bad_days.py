@@ -149,6 +149,32 @@ async def test_tls_stream_cut_without_goodbye_does_not_complete_a_body(serve, ma
     assert await fails(wire) == (Stage.UNKNOWN, WireFailure.CONNECTION_LOST)
 
 
+async def test_tls_body_framed_by_a_proper_goodbye_is_complete(serve, make_wire, certificates):
+    async def script(peer):
+        await peer.request()
+        await peer.write(b"HTTP/1.1 403 Forbidden\r\n\r\nblocked")
+
+    venue = await serve(script, ssl_context=certificates.server)
+    wire = make_wire(Endpoint("https", "127.0.0.1", venue.port), ssl_context=certificates.client)
+    assert (await wire.send(REQUEST, timeout_s=2)).body == b"blocked"
+
+
+async def test_hang_up_during_the_handshake_is_not_sent(serve, make_wire, certificates):
+    async def script(peer):
+        peer.reset()
+
+    venue = await serve(script)
+    wire = make_wire(Endpoint("https", "127.0.0.1", venue.port), ssl_context=certificates.client)
+    assert await fails(wire) == (Stage.NOT_SENT, WireFailure.CONNECT_FAILED)
+
+
+async def test_egress_address_that_is_not_ours_is_not_sent(serve, make_wire):
+    venue = await serve(always_ok)
+    wire = make_wire(venue, egress="192.0.2.1")
+    assert await fails(wire) == (Stage.NOT_SENT, WireFailure.CONNECT_FAILED)
+    assert venue.peers == []
+
+
 async def test_peer_that_closed_an_idle_connection_costs_nothing(serve, make_wire, until):
     async def script(peer):
         await peer.request()

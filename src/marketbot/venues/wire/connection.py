@@ -126,7 +126,6 @@ class Connection(asyncio.Protocol):
         try:
             complete = tls.shake(data)
         except ssl.SSLError as error:
-            self._transport.write(tls.outgoing())  # tell the peer why
             self.drop(WireFailure.TLS_REFUSED, _describe(error))
             return
         if outgoing := tls.outgoing():

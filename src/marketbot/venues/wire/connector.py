@@ -55,8 +55,11 @@ class Connector:
             if not connection.usable:
                 raise Fault(WireFailure.CONNECT_FAILED, "closed right after it was opened")
         except BaseException as error:
-            connection.ready.cancel()
+            if not connection.ready.cancel() and not connection.ready.cancelled():
+                connection.ready.exception()  # known to be retrieved, whoever won the race
             connection.drop(WireFailure.CONNECT_FAILED)
+            if isinstance(error, Fault) and error.failure is WireFailure.CONNECTION_LOST:
+                raise Fault(WireFailure.CONNECT_FAILED, error.detail) from None
             if isinstance(error, TimeoutError):
                 raise Fault(WireFailure.CONNECT_TIMEOUT, f"over {self._timeout_s} s") from None
             if isinstance(error, OSError):

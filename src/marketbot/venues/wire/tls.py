@@ -61,14 +61,14 @@ class TlsSession:
         incoming.write(data)
         plain = b""
         try:
-            plain = self._object.read(READ_BYTES)
-            while incoming.pending:
-                more = self._object.read(READ_BYTES)
-                if not more:
+            while True:
+                record = self._object.read(READ_BYTES)
+                if not record:
+                    self.closed_by_peer = True
                     break
-                plain += more
+                plain = plain + record if plain else record
+                if not incoming.pending:
+                    break
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self.closed_by_peer = True
         return plain

@@ -100,8 +100,9 @@ class Wire:
     async def send(self, request: Request, *, timeout_s: float, urgent: bool = False) -> Reply:
         """Send one whole HTTP/1.1 request and return its answer, whatever its status.
 
-        A callable `request` is called once, synchronously, when a connection is at hand: sign there. What it raises
-        is raised here and nothing is sent. `timeout_s` covers the waiting and the answer; it strikes up to
+        A callable `request` is called synchronously when a connection is at hand: sign there. What it raises is
+        raised here and nothing is sent. It is called again only if that connection refused the write entirely.
+        `timeout_s` covers the waiting and the answer; it strikes up to
         DEADLINE_TICK_S late. Nothing is ever sent twice. HEAD and CONNECT are not spoken.
 
         Raises WireError: stage NOT_SENT when no byte left, else UNKNOWN. After a cancellation in flight the outcome
@@ -205,6 +206,10 @@ class Wire:
         return True
 
     def _abandon(self, call: Call) -> None:
+        """Forget a call whose caller was cancelled; close its connection if it is in flight."""
+        if not call.answer.cancelled():
+            call.answer.exception()  # it failed in the same moment, and nobody will ask
+            return
         self._waiting.discard(call)
         for connection in self._open:
             if connection.call is call:
