@@ -95,6 +95,8 @@ def _enter(occasion: Occasion, account: AccountFacts, market: MarketFacts) -> Ap
 def _check_permission(occasion: Occasion, account: AccountFacts) -> Objection | None:
     if occasion.expired:
         return Objection(DenialReason.SIGNAL_EXPIRED, f"older than {occasion.policy.validation_window_s} s when its turn came")
+    if occasion.signal.superseded:
+        return Objection(DenialReason.SIGNAL_EXPIRED, "its source has since asked to close this")
     if objection := check_connection(account):
         return objection
     if account.paused:

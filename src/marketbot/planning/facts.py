@@ -42,6 +42,8 @@ class SignalFacts:
     received_at: datetime
     plan_lane: int = 0
     plan_after: int = 0
+    superseded: bool = False
+    """True when the source has since asked to close what this signal would open."""
 
     @property
     def born_at(self) -> datetime:

@@ -46,6 +46,8 @@ class PlanOutcome(StrEnum):
     """This run wrote its last page."""
     ELSEWHERE = "elsewhere"
     """It is planned already, or another planner has it in hand now."""
+    YIELDED = "yielded"
+    """An entry that gives way to a close after a page of its own; what is left of it is still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class PlanResult:
 @dataclass(frozen=True, slots=True)
 class _PageDone:
     last: bool
+    is_entry: bool
     queued: int
     denied: Counter[DenialReason]
 
@@ -79,7 +82,7 @@ class Planner:
         self._settled: dict[Wishes, TradeSettings] = {}
 
     async def open_signals(self) -> Sequence[SignalId]:
-        """Return the signals that wait to be planned, oldest first."""
+        """Return the signals that wait to be planned: closes first, then the oldest."""
         return await self._store.open_signals(OPEN_SIGNALS_MAX)
 
     async def plan_signal(self, signal_id: SignalId) -> PlanResult:
@@ -96,6 +99,8 @@ class Planner:
             denied.update(done.denied)
             if done.last:
                 return PlanResult(signal_id, PlanOutcome.PLANNED, pages, queued, denied)
+            if done.is_entry and await self._store.close_waits():
+                return PlanResult(signal_id, PlanOutcome.YIELDED, pages, queued, denied)
 
     async def _plan_page(self, page: PlanPage) -> _PageDone:
         signal = signal_facts(page.signal)
@@ -114,8 +119,8 @@ class Planner:
             await page.advance(remaining[0], _START)
         else:
             await page.finish()
-            return _PageDone(True, queued, denied)
-        return _PageDone(False, queued, denied)
+            return _PageDone(True, signal.action.is_entry, queued, denied)
+        return _PageDone(False, signal.action.is_entry, queued, denied)
 
     async def _plan_followers(
         self, page: PlanPage, signal: SignalFacts, followers: Sequence[Row]

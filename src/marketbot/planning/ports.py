@@ -78,7 +78,11 @@ class PlanStore(Protocol):
     """Where signals wait and decisions go."""
 
     async def open_signals(self, limit: int) -> Sequence[SignalId]:
-        """Return the accepted signals that are not wholly planned, oldest first."""
+        """Return the accepted signals that are not wholly planned: closes first, then the oldest."""
+        ...
+
+    async def close_waits(self) -> bool:
+        """Tell whether a close waits to be planned."""
         ...
 
     def page(self, signal_id: SignalId) -> AbstractAsyncContextManager[PlanPage | None]:

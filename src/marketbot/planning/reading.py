@@ -32,6 +32,7 @@ def signal_facts(row: Row) -> SignalFacts:
         received_at=row["received_at"],
         plan_lane=row["plan_lane"],
         plan_after=row["plan_after"],
+        superseded=row["superseded"],
     )
 
 

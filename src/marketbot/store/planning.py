@@ -14,6 +14,7 @@ from marketbot.domain.ids import AccountId, SignalId, UserId
 from marketbot.domain.intent import Decision
 from marketbot.domain.lane import Lane
 from marketbot.domain.policy import Policy
+from marketbot.domain.signal import Action
 from marketbot.domain.trading_state import Switches
 from marketbot.domain.venue import Environment, Market
 from marketbot.store.planning_rows import (
@@ -24,7 +25,7 @@ from marketbot.store.planning_rows import (
     decision_rows,
 )
 from marketbot.store.policy import read_policy
-from marketbot.store.pool import Connection, Pool
+from marketbot.store.pool import Connection, Pool, Unavailable
 from marketbot.store.switches import read_switches
 
 CHUNK_CHANNEL = "chunk"
@@ -34,16 +35,29 @@ PLANNING_LOCK = 0x6D62_706C_616E
 """The advisory lock of pages that plan entries, one at a time over all processes: two signals planned at once for one
 account would each find it free, and together break its limits."""
 
+# Superseded: the source has since said to close what this would open. Whoever has not entered yet, then, must not.
 _SIGNAL = """
-SELECT signal_id, source_id, action, symbol, price, sent_at, received_at, plan_lane, plan_after
-FROM signal WHERE signal_id = $1 AND state = 'accepted'
+SELECT s.signal_id, s.source_id, s.action, s.symbol, s.price, s.sent_at, s.received_at, s.plan_lane, s.plan_after,
+       EXISTS (SELECT FROM signal later
+               WHERE later.source_id = s.source_id AND later.received_at >= s.received_at AND later.signal_id > s.signal_id
+                 AND later.symbol = s.symbol
+                 AND (s.action, later.action) IN (('open_long', 'close_long'), ('open_long', 'close_all'),
+                                                  ('open_short', 'close_short'), ('open_short', 'close_all'))) AS superseded
+FROM signal s WHERE s.signal_id = $1 AND s.state = 'accepted'
 """
 
 # A row lock needs no clearing up after a crash, and a second planner skips instead of waiting. NO KEY: the foreign keys of
 # the rows that are written next take a share of the same row.
-_SIGNAL_TO_PLAN = _SIGNAL + "FOR NO KEY UPDATE SKIP LOCKED"
+_SIGNAL_TO_PLAN = _SIGNAL + "FOR NO KEY UPDATE OF s SKIP LOCKED"
 
-_OPEN_SIGNALS = "SELECT signal_id FROM signal WHERE state = 'accepted' ORDER BY signal_id LIMIT $1"
+_OPEN_SIGNALS = """
+SELECT signal_id FROM signal WHERE state = 'accepted'
+ORDER BY action IN ('open_long', 'open_short'), signal_id LIMIT $1
+"""
+
+_CLOSE_WAITS = """
+SELECT EXISTS (SELECT FROM signal WHERE state = 'accepted' AND action IN ('close_long', 'close_short', 'close_all'))
+"""
 
 _OTHERS_OPEN = """
 SELECT signal_id FROM signal
@@ -138,7 +152,7 @@ class PostgresPlanPage:
         if orders:
             await self._copy("orders", ORDER_COLUMNS, orders)
         if chunks:
-            lane = None if self.signal["action"].startswith("open") else Lane.RISK_REDUCING
+            lane = None if Action(self.signal["action"]).is_entry else Lane.RISK_REDUCING
             await self._copy("chunk", CHUNK_COLUMNS, chunk_rows(self._signal_id, lane, chunks))
             await self._connection.execute(f"NOTIFY {CHUNK_CHANNEL}")
 
@@ -163,11 +177,24 @@ class PostgresPlanning:
     async def open_signals(self, limit: int) -> list[SignalId]:
         return [row["signal_id"] for row in await self._pool.fetch(_OPEN_SIGNALS, limit)]
 
+    async def close_waits(self) -> bool:
+        return bool(await self._pool.fetchval(_CLOSE_WAITS))
+
     @asynccontextmanager
     async def page(self, signal_id: SignalId) -> AsyncIterator[PostgresPlanPage | None]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            seen = await connection.fetchrow(_SIGNAL, signal_id)
-            if seen is not None and seen["action"].startswith("open"):
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", PLANNING_LOCK)
-            signal = await connection.fetchrow(_SIGNAL_TO_PLAN, signal_id)
-            yield None if signal is None else PostgresPlanPage(cast(Connection, connection), signal, self._tag)
+        async with self._pool.acquire() as connection:
+            try:
+                async with connection.transaction():
+                    yield await self._open_page(cast(Connection, connection), signal_id)
+            except asyncpg.InternalClientError as error:
+                # What the driver says when the server hung up between two of its answers.
+                if not connection.is_closed():
+                    raise
+                raise Unavailable("The database hung up while a page was being planned.") from error
+
+    async def _open_page(self, connection: Connection, signal_id: SignalId) -> PostgresPlanPage | None:
+        action = await connection.fetchval("SELECT action FROM signal WHERE signal_id = $1", signal_id)
+        if action is not None and Action(action).is_entry:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", PLANNING_LOCK)
+        signal = await connection.fetchrow(_SIGNAL_TO_PLAN, signal_id)
+        return None if signal is None else PostgresPlanPage(connection, signal, self._tag)

@@ -111,6 +111,16 @@ async def change_policy(connection: Connection, changes: Document) -> tuple[Poli
     return before, after
 
 
+class PostgresPolicyBook:
+    """The policy within the caller's transaction; see ``controls.policy.PolicyBook``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def change(self, changes: Document) -> tuple[Policy, Policy]:
+        return await change_policy(self._connection, changes)
+
+
 def _decode_field(name: str, value: Any) -> Any:
     if name == "restricted_symbols":
         return _decode_symbols(name, value)

@@ -1,4 +1,4 @@
-"""The kill switch's rows: what is halted or reducing, and what such a switch covers at the moment it is set."""
+"""The kill switch's rows: what is halted or reducing, and what such a switch covers at the moment."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ WHERE CASE $1::switch_scope
     ELSE true END
 """
 
+_EXISTS = """
+SELECT CASE $1::switch_scope
+    WHEN 'venue' THEN EXISTS (SELECT FROM account WHERE venue = $2)
+    WHEN 'instrument' THEN EXISTS (SELECT FROM known_symbol WHERE symbol = $2)
+                        OR EXISTS (SELECT FROM position WHERE symbol = $2)
+    WHEN 'user' THEN EXISTS (SELECT FROM app_user WHERE user_id = $2::bigint)
+    WHEN 'account' THEN EXISTS (SELECT FROM account WHERE account_id = $2::bigint)
+    ELSE true END
+"""
+
 _COVERED = f"""
 WITH covered AS ({_ACCOUNTS})
 SELECT (SELECT count(*) FROM covered) AS accounts,
@@ -54,15 +64,6 @@ class SwitchRow:
     changed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """How much of the world lies under a switch. ``queued_chunks`` counts entries that have not been worked off."""
-
-    accounts: int
-    open_positions: int
-    queued_chunks: int
-
-
 async def read_switches(connection: Connection) -> Switches:
     """Return every switch that is not active."""
     rows = await connection.fetch(_READ)
@@ -77,21 +78,29 @@ async def list_switches(connection: Connection) -> list[SwitchRow]:
     ]
 
 
-async def set_switch(connection: Connection, scope: Scope, key: str, state: TradingState, reason: str) -> None:
-    """Set one switch and tell every process when the transaction commits. Setting it twice is setting it once."""
-    await connection.execute(_SET, scope.value, key, state.value, reason)
-    await connection.execute(f"NOTIFY {CONTROL_CHANNEL}")
+class PostgresSwitchboard:
+    """The switches within the caller's transaction; see ``controls.halt.Switchboard``."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-async def clear_switch(connection: Connection, scope: Scope, key: str) -> TradingState | None:
-    """Remove one switch; return what it was, or None when there was none."""
-    state = await connection.fetchval(_CLEAR, scope.value, key)
-    await connection.execute(f"NOTIFY {CONTROL_CHANNEL}")
-    return None if state is None else TradingState(state)
+    async def exists(self, scope: Scope, key: str) -> bool:
+        """Tell whether there is anything of this name. For user and account, ``key`` is a number in digits."""
+        return bool(await self._connection.fetchval(_EXISTS, scope.value, key))
 
+    async def set(self, scope: Scope, key: str, state: TradingState, reason: str) -> None:
+        """Set one switch and tell every process when the transaction commits. Setting it twice is setting it once."""
+        await self._connection.execute(_SET, scope.value, key, state.value, reason)
+        await self._connection.execute(f"NOTIFY {CONTROL_CHANNEL}")
 
-async def count_covered(connection: Connection, scope: Scope, key: str) -> Covered:
-    """Count what a switch of ``scope`` and ``key`` covers now. For user and account, ``key`` is a number in digits."""
-    row = await connection.fetchrow(_COVERED, scope.value, key)
-    assert row is not None
-    return Covered(row["accounts"], row["open_positions"], row["queued_chunks"])
+    async def clear(self, scope: Scope, key: str) -> TradingState:
+        """Remove one switch; return what it was (``active`` when there was none)."""
+        state = await self._connection.fetchval(_CLEAR, scope.value, key)
+        await self._connection.execute(f"NOTIFY {CONTROL_CHANNEL}")
+        return TradingState.ACTIVE if state is None else TradingState(state)
+
+    async def covered(self, scope: Scope, key: str) -> tuple[int, int, int]:
+        """Count what a switch covers now: accounts, open positions, and chunks of entries that wait or are in work."""
+        row = await self._connection.fetchrow(_COVERED, scope.value, key)
+        assert row is not None
+        return row["accounts"], row["open_positions"], row["queued_chunks"]
