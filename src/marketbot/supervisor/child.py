@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. ``ready`` tells whether it serves; ``environment`` is the whole of it and may hold secrets."""
+    """What to run. ``ready`` tells whether it serves; ``environment`` is the whole of it and may hold secrets.
+
+    Standard error goes to the log file; standard output to a file beside it that begins anew at every start.
+    """
 
     name: str
     module: str
@@ -45,6 +48,10 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<Program {self.name}: {self.module}>"
+
+    @property
+    def output_file(self) -> Path:
+        return self.log_file.with_suffix(".out")
 
 
 class Child:
@@ -101,26 +108,23 @@ class Child:
         await self._end()
 
     async def _spawn(self) -> None:
-        if self.program.log_file.exists() and self.program.log_file.stat().st_size > LOG_BYTES_MAX:
-            self.program.log_file.replace(self.program.log_file.with_suffix(".old.log"))
-        # 0600: logs hold no secret, but they tell who trades what.
-        descriptor = os.open(self.program.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
+        program = self.program
+        if program.log_file.exists() and program.log_file.stat().st_size > LOG_BYTES_MAX:
+            program.log_file.replace(program.log_file.with_suffix(".old.log"))
+        with _private(program.log_file, os.O_APPEND) as log_file, _private(program.output_file, os.O_TRUNC) as output_file:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "marketbot.supervisor.tether",
-                self.program.module,
-                *self.program.arguments,
+                program.module,
+                *program.arguments,
                 stdin=asyncio.subprocess.PIPE,
-                stdout=descriptor,
-                stderr=descriptor,
-                env=dict(self.program.environment),
+                stdout=output_file,
+                stderr=log_file,
+                env=dict(program.environment),
                 # A group of its own: Ctrl-C in the terminal reaches the supervisor alone, which ends its children in order.
                 start_new_session=True,
             )
-        finally:
-            os.close(descriptor)
 
     async def _until_ready(self) -> None:
         assert self._process is not None
@@ -200,3 +204,13 @@ class Child:
                 return file.read().decode(errors="replace").strip()
         except FileNotFoundError:
             return ""
+
+
+@contextlib.contextmanager
+def _private(path: Path, mode: int) -> Iterator[int]:
+    """Open a file for writing that others cannot read: logs hold no secret, but they tell who trades what."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -24,6 +24,7 @@ class Endpoints:
     supervisor_pid: int
     api_url: str
     engine_url: str
+    egresses: int = 0
     simulator: str | None = None
 
     @staticmethod

@@ -30,15 +30,16 @@ def api_program(settings: Settings) -> Program:
 
 
 def engine_program(settings: Settings) -> Program:
-    """Planner, dispatcher and reconciler; ready once it has instruments and prices of its markets."""
-    return Program(
+    """Planner, dispatcher and reconciler; it says on a line of its own when it works."""
+    program = Program(
         name="engine",
         module="marketbot.engine",
         arguments=(),
         environment=child_environment(settings),
         log_file=log_directory(settings) / "engine.log",
-        ready=lambda: answers(settings.metrics_host, settings.metrics_port, READY_PATH),
+        ready=lambda: asyncio.to_thread(_has_line, program.output_file),
     )
+    return program
 
 
 def simulator_program(settings: Settings, ready_file: Path, *, seed: int, real_limits: bool) -> Program:
@@ -62,3 +63,10 @@ def simulator_program(settings: Settings, ready_file: Path, *, seed: int, real_l
         ready=ready,
         restarts_max=0,
     )
+
+
+def _has_line(path: Path) -> bool:
+    try:
+        return path.read_bytes().endswith(b"\n")
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,101 @@
+"""``accounts import`` and ``accounts list``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from rich.console import Console
+
+from marketbot.accounts.files import read_accounts_file
+from marketbot.accounts.importing import import_accounts
+from marketbot.accounts.records import Problem
+from marketbot.cli.failure import CommandFailed, FailureReason
+from marketbot.cli.output import Output
+from marketbot.cli.store_session import open_store
+from marketbot.domain.errors import MarketBotError
+from marketbot.settings import Settings
+from marketbot.supervisor.endpoints import Endpoints
+from marketbot.vault.vault import Vault
+
+PROBLEMS_SHOWN_MAX = 50
+
+_LIST = """
+SELECT a.account_id, u.name AS user_name, a.label, a.venue, a.environment::text, a.status::text, a.status_reason, a.paused,
+       a.reduce_only, a.egress, a.hedge_mode, r.wallet_balance, r.available_balance, r.read_at,
+       ARRAY(SELECT s.name FROM follow f JOIN source s USING (source_id) WHERE f.account_id = a.account_id ORDER BY 1) AS follows
+FROM account a JOIN app_user u USING (user_id) LEFT JOIN account_reading r USING (account_id)
+ORDER BY a.account_id LIMIT $1
+"""
+
+
+async def import_file(output: Output, settings: Settings, file: Path) -> int:
+    """Write a file's accounts; rows with a problem are left out and named. Exit 1 when there was any."""
+    try:
+        content = await asyncio.to_thread(file.read_bytes)
+    except OSError as error:
+        raise CommandFailed(FailureReason.FILE_INVALID, f"{file} cannot be read: {error.strerror}.") from error
+    read = read_accounts_file(content)
+    if not read.records and read.problems:
+        raise CommandFailed(FailureReason.FILE_INVALID, _problem_lines(read.problems))
+    async with open_store(settings, create=True) as store:
+        output.mark(store.profile)
+        try:
+            vault = Vault.from_file(settings.vault_key_file)
+        except (MarketBotError, OSError) as error:
+            raise CommandFailed(FailureReason.REFUSED, f"The vault's key cannot be used: {error}") from error
+        imported = await import_accounts(store.connection, vault, read.records, egresses=_egresses(settings))
+    problems = (*read.problems, *imported.problems)
+    document = {
+        "created": imported.created,
+        "changed": imported.changed,
+        "unchanged": imported.unchanged,
+        "problems": [{"row": each.row, "field": each.field, "message": each.sentence} for each in problems],
+    }
+
+    def human(console: Console) -> None:
+        console.print(f"{imported.created} accounts are new, {imported.changed} changed, {imported.unchanged} were so already.")
+        if problems:
+            console.print(_problem_lines(problems), markup=False)
+        if imported.created or imported.changed:
+            console.print("The running service connects them now; `marketbot accounts list` shows their state.")
+
+    output.show(document, human)
+    return 1 if problems else 0
+
+
+async def list_accounts(output: Output, settings: Settings, limit: int) -> None:
+    """Show accounts, without any key."""
+    async with open_store(settings) as store:
+        output.mark(store.profile)
+        rows = [dict(row) for row in await store.connection.fetch(_LIST, limit)]
+    columns = ("account", "user", "label", "market", "status", "why", "paused", "reduce only", "wallet", "follows")
+    cells = [
+        [
+            row["account_id"],
+            row["user_name"],
+            row["label"],
+            f"{row['venue']}/{row['environment']}",
+            row["status"],
+            row["status_reason"],
+            row["paused"],
+            row["reduce_only"],
+            row["wallet_balance"],
+            ", ".join(row["follows"]),
+        ]
+        for row in rows
+    ]
+    output.show({"accounts": rows}, output.table("Accounts", columns, cells))
+
+
+def _egresses(settings: Settings) -> int:
+    """Return how many source addresses the service uses: the running one's, else those of our own settings."""
+    running = Endpoints.read(settings.data_dir)
+    return max(1, len(settings.egress_addresses) if running is None else running.egresses)
+
+
+def _problem_lines(problems: tuple[Problem, ...]) -> str:
+    lines = [str(problem) for problem in problems[:PROBLEMS_SHOWN_MAX]]
+    if len(problems) > PROBLEMS_SHOWN_MAX:
+        lines.append(f"... and {len(problems) - PROBLEMS_SHOWN_MAX} more")
+    return "\n".join(lines)

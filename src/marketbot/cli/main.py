@@ -1,0 +1,257 @@
+"""The command line's table of commands. What a command does stands in its own module, imported only when it is run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer._click.exceptions import ClickException
+from typer.exceptions import Abort, TyperException
+
+from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
+from marketbot.cli.output import Output
+from marketbot.cli.running import run_command
+
+commands = typer.Typer(
+    name="marketbot",
+    help="One trading signal in, protected orders on thousands of exchange accounts out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+signals = typer.Typer(help="Send signals, and see what became of them.", no_args_is_help=True, rich_markup_mode=None)
+accounts = typer.Typer(help="Bring exchange accounts in, and check them.", no_args_is_help=True, rich_markup_mode=None)
+sources = typer.Typer(help="Where signals come from, each with its own secret.", no_args_is_help=True, rich_markup_mode=None)
+commands.add_typer(signals, name="signal")
+commands.add_typer(accounts, name="accounts")
+commands.add_typer(sources, name="source")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, errors too.")]
+DataDir = Annotated[Path | None, typer.Option(envvar="MARKETBOT_DATA_DIR", help="Where the installation keeps its data.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many rows at most.")]
+Language = Annotated[str, typer.Option("--lang", help="en or pt.")]
+
+
+def app() -> None:
+    """Run the command that the arguments name, and exit with its code: 0 well, 1 failed, 2 called wrongly."""
+    as_json = "--json" in sys.argv[1:]
+    try:
+        code = commands(standalone_mode=False)
+    except TyperException as error:
+        message = error.format_message() if isinstance(error, ClickException) else str(error)
+        if isinstance(error, ClickException) and not as_json:
+            error.show()
+            sys.exit(EXIT_USAGE)
+        Output(as_json=as_json).failed(CommandFailed(FailureReason.USAGE, message))
+        sys.exit(EXIT_USAGE)
+    except (Abort, KeyboardInterrupt):
+        Output(as_json=as_json).failed(CommandFailed(FailureReason.INTERRUPTED, "Interrupted."))
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@commands.command()
+def up(json: Json = False, data_dir: DataDir = None) -> None:
+    """Run the service: database, engine and API, until Ctrl-C. DATABASE_URL replaces the embedded database."""
+    from marketbot.cli.service import run_service
+
+    run_command(json, data_dir, run_service)
+
+
+@commands.command()
+def demo(
+    accounts: Annotated[int, typer.Option(min=20, max=20_000, help="How many accounts to simulate.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Seed of the accounts, the instruments and the faults.")] = 1,
+    faults: Annotated[bool, typer.Option("--faults", help="Let the simulated venues misbehave.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data directory afterwards.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="An empty place for the data (default: a temporary one).")] = None,
+    json: Json = False,
+) -> None:
+    """SIMULATION: signals, a thousand accounts, moving markets and an audit, on this machine alone."""
+    from marketbot.cli.demo.command import DemoOptions, run_demo
+
+    options = DemoOptions(accounts=accounts, seed=seed, faults=faults, keep=keep, data_dir=data_dir)
+    run_command(json, None, lambda output, _settings: run_demo(output, options))
+
+
+@commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def simulator(context: typer.Context, json: Json = False) -> None:
+    """SIMULATION: run the exchange simulator alone; `simulator --help` tells its own options."""
+    from marketbot.cli.service import become_simulator
+
+    become_simulator(context.args)
+
+
+@signals.command("send")
+def signal_send(
+    source: Annotated[str, typer.Argument(help="The source's name.")],
+    body: Annotated[str | None, typer.Argument(help="The body as a sender would post it; - reads standard input.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Read the body from a file.")] = None,
+    secret: Annotated[str | None, typer.Option(envvar="MARKETBOT_SOURCE_SECRET", help="The webhook's secret.")] = None,
+    url: Annotated[str | None, typer.Option(help="The service's address (default: the one that runs here).")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until every account's work is done, and show the result.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Post a signal to the service's own webhook."""
+    from marketbot.cli.signal_sending import SendOptions, send_signal
+
+    options = SendOptions(source=source, body=body, file=file, secret=secret, url=url, wait=wait)
+    run_command(json, data_dir, lambda output, settings: send_signal(output, settings, options))
+
+
+@signals.command("show")
+def signal_show(
+    signal_id: Annotated[int, typer.Argument(min=1)],
+    limit: Limit = 10_000,
+    lang: Language = "en",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Every account's outcome of one signal, with its reason."""
+    from marketbot.cli.signals import show_signal
+
+    run_command(json, data_dir, lambda output, settings: show_signal(output, settings, signal_id, limit=limit, lang=lang))
+
+
+@signals.command("list")
+def signal_list(limit: Limit = 20, json: Json = False, data_dir: DataDir = None) -> None:
+    """The latest signals."""
+    from marketbot.cli.signals import list_signals
+
+    run_command(json, data_dir, lambda output, settings: list_signals(output, settings, limit))
+
+
+@accounts.command("import")
+def accounts_import(
+    file: Annotated[Path, typer.Argument(help="A CSV or JSON file of accounts.")], json: Json = False, data_dir: DataDir = None
+) -> None:
+    """Write accounts and their sealed keys; a second import updates them."""
+    from marketbot.cli.accounts import import_file
+
+    run_command(json, data_dir, lambda output, settings: import_file(output, settings, file))
+
+
+@accounts.command("check")
+def accounts_check(
+    labels: Annotated[list[str] | None, typer.Argument(help="Labels or numbers of accounts (default: all).")] = None,
+    lang: Language = "en",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Ask the venues whether the keys work: rights, mode, address, balance."""
+    from marketbot.cli.account_checks import check_accounts
+
+    run_command(json, data_dir, lambda output, settings: check_accounts(output, settings, labels or [], lang=lang))
+
+
+@accounts.command("list")
+def accounts_list(limit: Limit = 10_000, json: Json = False, data_dir: DataDir = None) -> None:
+    """All accounts, with their state."""
+    from marketbot.cli.accounts import list_accounts
+
+    run_command(json, data_dir, lambda output, settings: list_accounts(output, settings, limit))
+
+
+@sources.command("add")
+def source_add(
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits, - and _.")],
+    kind: Annotated[str, typer.Option(help="webhook (TradingView: a secret) or program (signs its bodies).")] = "webhook",
+    signals_per_hour: Annotated[int, typer.Option(min=1, max=1_000_000)] = 300,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a source; its secret is shown once."""
+    from marketbot.cli.sources import add_source
+
+    run_command(json, data_dir, lambda output, settings: add_source(output, settings, name, kind, signals_per_hour))
+
+
+@sources.command("list")
+def source_list(json: Json = False, data_dir: DataDir = None) -> None:
+    """All sources, without their secrets."""
+    from marketbot.cli.sources import list_sources
+
+    run_command(json, data_dir, list_sources)
+
+
+@sources.command("rotate")
+def source_rotate(name: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Give a source another secret, shown once; the old one ends now."""
+    from marketbot.cli.sources import rotate_source
+
+    run_command(json, data_dir, lambda output, settings: rotate_source(output, settings, name))
+
+
+@commands.command()
+def orders(
+    signal: Annotated[int | None, typer.Option(help="Of one signal.")] = None,
+    account: Annotated[int | None, typer.Option(help="Of one account.")] = None,
+    unfinished: Annotated[bool, typer.Option("--open", help="Only those that may still rest or move at a venue.")] = False,
+    limit: Limit = 50,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """The latest orders and where they stand."""
+    from marketbot.cli.orders import OrderFilter, list_orders
+
+    wanted = OrderFilter(signal_id=signal, account_id=account, unfinished=unfinished, limit=limit)
+    run_command(json, data_dir, lambda output, settings: list_orders(output, settings, wanted))
+
+
+@commands.command()
+def positions(
+    account: Annotated[int | None, typer.Option(help="Of one account.")] = None,
+    closed: Annotated[bool, typer.Option("--closed", help="Closed ones too.")] = False,
+    limit: Limit = 1_000,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """What accounts hold, and how it is protected."""
+    from marketbot.cli.orders import PositionFilter, list_positions
+
+    wanted = PositionFilter(account_id=account, closed=closed, limit=limit)
+    run_command(json, data_dir, lambda output, settings: list_positions(output, settings, wanted))
+
+
+Scope = Annotated[str, typer.Argument(help="everything, environment, venue, instrument, user or account.")]
+Key = Annotated[str, typer.Argument(help="Which one: mainnet, binance, BTCUSDT, a user's or account's number.")]
+
+
+@commands.command()
+def halt(
+    scope: Scope = "everything",
+    key: Key = "",
+    reason: Annotated[str, typer.Option(help="Why; others will read it.")] = "",
+    reducing: Annotated[bool, typer.Option("--reducing", help="Let what is queued go out; take no new entries.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Stop new entries. Closes and stops always go through."""
+    from marketbot.cli.switches import halt_scope
+
+    run_command(
+        json, data_dir, lambda output, settings: halt_scope(output, settings, scope, key, reason=reason, reducing=reducing)
+    )
+
+
+@commands.command()
+def resume(scope: Scope = "everything", key: Key = "", json: Json = False, data_dir: DataDir = None) -> None:
+    """Take a halt back."""
+    from marketbot.cli.switches import resume_scope
+
+    run_command(json, data_dir, lambda output, settings: resume_scope(output, settings, scope, key))
+
+
+@commands.command()
+def doctor(json: Json = False, data_dir: DataDir = None) -> None:
+    """What is wrong with this installation, in plain words, and what to do."""
+    from marketbot.cli.doctor.command import run_doctor
+
+    run_command(json, data_dir, run_doctor)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,93 @@
+"""``marketbot up`` and ``marketbot simulator``: the long-running programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+
+from marketbot.cli.failure import CommandFailed, FailureReason
+from marketbot.cli.output import Output
+from marketbot.domain.venue import Profile
+from marketbot.observability.logs import configure_logs
+from marketbot.settings import LogFormat, Settings
+from marketbot.supervisor import Supervisor, SupervisorError
+from marketbot.supervisor.endpoints import Endpoints
+from marketbot.supervisor.programs import log_directory
+
+SIMULATOR_SEED = 1
+
+
+async def run_service(output: Output, settings: Settings) -> None:
+    """Run the service until a signal asks it to end, or a part of it cannot be kept running."""
+    configure_logs(level=settings.log_level, console=settings.log_format is LogFormat.CONSOLE)
+    output.mark(settings.profile)
+    own_simulator = settings.profile is Profile.SIMULATION and settings.simulator_ready_file is None
+    console = output.console(errors=True)
+    supervisor = Supervisor(
+        settings,
+        progress=lambda words: console.print(f"starting {words} ..."),
+        simulator_seed=SIMULATOR_SEED if own_simulator else None,
+    )
+    asked = stop_on_signals()
+    starting = asyncio.ensure_future(supervisor.start())
+    waiting = asyncio.ensure_future(asked.wait())
+    try:
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            return
+        endpoints = starting.result()
+        output.show(_described(supervisor, endpoints), lambda shown: _tell(shown, supervisor, endpoints))
+        failing = asyncio.ensure_future(supervisor.wait())
+        await asyncio.wait({failing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            failing.result()
+        failing.cancel()
+    except SupervisorError as error:
+        raise CommandFailed(FailureReason.SERVICE_FAILED, str(error)) from error
+    finally:
+        starting.cancel()
+        waiting.cancel()
+        await asyncio.gather(starting, waiting, return_exceptions=True)
+        await supervisor.stop()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    return asked
+
+
+def become_simulator(arguments: Sequence[str]) -> None:
+    """Turn this process into the simulator: it prints one JSON line when it listens, and ends on Ctrl-C."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "simexchange", *arguments])  # noqa: S606 - our own program
+
+
+def _described(supervisor: Supervisor, endpoints: Endpoints) -> dict[str, object]:
+    settings = supervisor.settings
+    return {
+        "status": "running",
+        **asdict(endpoints),
+        "data_dir": str(settings.data_dir),
+        "operator_token_file": str(settings.operator_token_file),
+        "logs": str(log_directory(settings)),
+    }
+
+
+def _tell(console: Console, supervisor: Supervisor, endpoints: Endpoints) -> None:
+    settings = supervisor.settings
+    console.print("MarketBot is running. Stop it with Ctrl-C.")
+    console.print(f"  webhook         {endpoints.api_url}/v1/webhook/SOURCE/SECRET   (marketbot source add NAME)")
+    console.print(f"  operator token  {settings.operator_token_file}")
+    console.print(f"  data            {settings.data_dir}")
+    console.print(f"  logs            {log_directory(settings)}")
+    if endpoints.simulator is not None:
+        console.print(f"  simulator       {endpoints.simulator}")

@@ -1,0 +1,61 @@
+"""``halt`` and ``resume``: the kill switch, by scope."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.console import Console
+
+from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
+from marketbot.cli.output import Output
+from marketbot.cli.store_session import open_store
+from marketbot.controls.errors import ControlRefused
+from marketbot.controls.halt import Switched, halt, resume
+from marketbot.domain.trading_state import Scope, TradingState
+from marketbot.settings import Settings
+from marketbot.store.switches import PostgresSwitchboard
+
+
+async def halt_scope(output: Output, settings: Settings, scope: str, key: str, *, reason: str, reducing: bool) -> None:
+    """Stop entries in a scope, and say how much of the world that covers."""
+    state = TradingState.REDUCING if reducing else TradingState.HALTED
+    wanted = _scope(scope)
+    async with open_store(settings) as store:
+        output.mark(store.profile)
+        try:
+            async with store.connection.transaction():
+                done = await halt(PostgresSwitchboard(store.connection), wanted, key, state, reason)
+        except ControlRefused as error:
+            raise CommandFailed(FailureReason.REFUSED, str(error)) from None
+    output.show(asdict(done), lambda console: _tell(console, done))
+
+
+async def resume_scope(output: Output, settings: Settings, scope: str, key: str) -> None:
+    """Take one switch away."""
+    wanted = _scope(scope)
+    async with open_store(settings) as store:
+        output.mark(store.profile)
+        try:
+            async with store.connection.transaction():
+                done = await resume(PostgresSwitchboard(store.connection), wanted, key)
+        except ControlRefused as error:
+            raise CommandFailed(FailureReason.REFUSED, str(error)) from None
+    output.show(asdict(done), lambda console: _tell(console, done))
+
+
+def _scope(text: str) -> Scope:
+    try:
+        return Scope(text.lower())
+    except ValueError:
+        scopes = ", ".join(Scope)
+        raise CommandFailed(FailureReason.USAGE, f"The scopes are {scopes}.", exit_code=EXIT_USAGE) from None
+
+
+def _tell(console: Console, done: Switched) -> None:
+    what = "everything" if done.scope is Scope.EVERYTHING else f"{done.scope} {done.key}"
+    console.print(f"{what} is {done.state} now.")
+    console.print(
+        f"It covers {done.accounts} accounts, {done.open_positions} open positions and {done.queued_chunks} queued pieces of work."
+    )
+    if done.state is not TradingState.ACTIVE:
+        console.print("Closes, stops and targets go on; no new entry is made.")
