@@ -4,11 +4,13 @@ import asyncio
 import socket
 import uuid
 from decimal import Decimal
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from marketbot.store.address import hosts, is_local, tls_for
+from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.pool import POOL_SIZE_MAX, Unavailable, away_as_unavailable, connect, is_unavailable, open_pool
 
 
@@ -94,6 +96,30 @@ async def test_silent_server_is_unavailable_within_the_connect_time_out() -> Non
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Unavailable):
             await asyncio.wait_for(connect(f"postgresql://a@127.0.0.1:{port}/x?sslmode=disable", name="test"), 10)
+
+
+async def test_full_server_is_unavailable(place: Path) -> None:
+    settings = {"max_connections": "5", "max_wal_senders": "0", "superuser_reserved_connections": "0"}
+    async with EmbeddedPostgres(place, settings=settings) as server:
+        crowd = [await connect(server.dsn, name="crowd") for _ in range(5)]
+        try:
+            with pytest.raises(Unavailable):
+                await connect(server.dsn, name="one too many")
+        finally:
+            for connection in crowd:
+                await connection.close()
+
+
+async def test_pool_outlives_the_death_of_the_server(place: Path) -> None:
+    async with EmbeddedPostgres(place) as server:
+        pool = await open_pool(server.dsn, name="test", size=4)
+        async with pool:
+            assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(4))) == [1] * 4
+            await server.kill()
+            with pytest.raises(Unavailable), away_as_unavailable():
+                await pool.fetchval("SELECT 1")
+            await asyncio.wait_for(server.restarted.wait(), 30)
+            assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(4))) == [1] * 4
 
 
 async def test_statement_time_out_is_unavailable(database: str) -> None:
