@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
 from marketbot.clock import SystemClock
 from marketbot.domain.errors import MarketBotError
@@ -39,7 +40,8 @@ from marketbot.workers.markets import Markets
 from marketbot.workers.plan import run_planner
 from marketbot.workers.presence import Presence
 
-CHANNELS = ("signal", "chunk", "control", "account")
+CHANNELS = ("signal", "chunk", "control", "account", "account")
+"""One listener for each loop that waits for nudges: a nudge taken by one must not be missed by another."""
 KEYRING_POLL_S = 1.0
 
 
@@ -64,6 +66,7 @@ class Engine:
     planner: Planner
     presence: Presence
     controls: Controls
+    connector: Connector
     locks: AccountLocks
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -99,7 +102,7 @@ class Engine:
         await self.pool.close()
 
     def _loops(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
-        plan, work, control, account = self.listeners
+        plan, work, control, account, connecting = self.listeners
         return (
             ("planner", run_planner(self.planner, plan)),
             ("dispatcher", self.dispatcher.run(work)),
@@ -107,6 +110,7 @@ class Engine:
             ("markets", self.markets.run(account)),
             ("presence", self.presence.run()),
             ("gauges", run_gauges(self.pool)),
+            ("connector", self.connector.run(asyncio.Event(), connecting)),
             ("keyring", _refresh_keyring(self.keyring)),
         )
 
@@ -163,6 +167,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         planner=Planner(PostgresPlanning(pool, installation.tag), data.prices, data.instruments, clock),
         presence=presence,
         controls=controls,
+        connector=Connector(pool, keyring, clients, data.instruments.get, clock, controls.policy),
         locks=locks,
     )
 
