@@ -102,8 +102,8 @@ class Wire:
 
         A callable `request` is called synchronously when a connection is at hand: sign there. What it raises is
         raised here and nothing is sent. It is called again only if that connection refused the write entirely.
-        `timeout_s` covers the waiting and the answer; it strikes up to
-        DEADLINE_TICK_S late. Nothing is ever sent twice. HEAD and CONNECT are not spoken.
+        `timeout_s` covers the waiting and the answer; it strikes up to DEADLINE_TICK_S late. Nothing is ever sent
+        twice. HEAD and CONNECT are not spoken.
 
         Raises WireError: stage NOT_SENT when no byte left, else UNKNOWN. After a cancellation in flight the outcome
         is unknown as well; the connection is closed either way, for its answer could come later.
