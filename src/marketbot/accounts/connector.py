@@ -162,8 +162,7 @@ class Connector:
         now_s = self._clock.monotonic()
         waiting = [account_id for account_id, delay in self._delays.items() if delay.due_s > now_s]
         busy = tried.union(self._tasks, waiting, (account.account_id for account, _ in self._done))
-        found = await rows.accounts_to_connect(self._pool, list(busy), room)
-        found = [account for account in found if account.market in self._clients]
+        found = await rows.accounts_to_connect(self._pool, list(self._clients), list(busy), room)
         for account in found:
             tried.add(account.account_id)
             self._keyring.forget(account.account_id)
@@ -261,8 +260,10 @@ class Connector:
         if isinstance(result, NotNow):
             delay = self._delays.pop(account_id, None) or _Delay(0, 0.0)
             wait_s = max(AGAIN_AFTER_S[min(delay.tries, len(AGAIN_AFTER_S) - 1)], result.fault.retry_after_s or 0.0)
+            # A budget that is used up says nothing about the account: its waits do not grow.
+            tries = delay.tries if result.fault.error_class is ErrorClass.EGRESS_RATE else delay.tries + 1
             if len(self._delays) < MAX_REMEMBERED_DELAYS:
-                self._delays[account_id] = _Delay(delay.tries + 1, self._clock.monotonic() + wait_s)
+                self._delays[account_id] = _Delay(tries, self._clock.monotonic() + wait_s)
             outcome, why = Outcome.LATER, f"{result.fault.code} {result.fault.text}".strip()
         else:
             self._delays.pop(account_id, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -193,9 +193,12 @@ async def changed_since(pool: Pool, since: datetime | None) -> tuple[datetime, l
     return now, [(AccountId(row["account_id"]), row["changed_at"]) for row in rows]
 
 
-async def accounts_to_connect(pool: Pool, busy: Sequence[AccountId], limit: int) -> list[AccountToConnect]:
-    """Return accounts that wait to be connected, or whose settings changed after their leverage was set; without ``busy``."""
-    rows = await pool.fetch(TO_CONNECT, list(busy), limit)
+async def accounts_to_connect(
+    pool: Pool, markets: Iterable[Market], busy: Sequence[AccountId], limit: int
+) -> list[AccountToConnect]:
+    """Return accounts of ``markets`` that wait to be connected, or whose settings changed after their leverage was set; without
+    ``busy``."""
+    rows = await pool.fetch(TO_CONNECT, list(busy), [str(market) for market in markets], limit)
     return [
         AccountToConnect(
             account_id=AccountId(row["account_id"]),
