@@ -6,6 +6,7 @@ leaves whole pages behind, another goes on from there, and two at once take turn
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ FIRST_PAGE_SIZE = 200
 PAGE_SIZE = 1_000
 OPEN_SIGNALS_MAX = 100
 """Signals looked up at once; the next look-up finds the rest."""
+YIELD_EVERY = 100
+"""Accounts decided before whatever else runs in this process gets a turn: some milliseconds."""
 RATE_WINDOW = timedelta(minutes=1)
 
 _START = AccountId(0)
@@ -136,7 +139,9 @@ class Planner:
         chunks: dict[tuple[Market, int], list[AccountId]] = {}
         denied: Counter[DenialReason] = Counter()
         markets: dict[Market, MarketFacts] = {}
-        for row in followers:
+        for number, row in enumerate(followers, start=1):
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             account = reading.facts(row)
             market = markets.get(account.market)
             if market is None:

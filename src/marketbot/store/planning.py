@@ -50,18 +50,27 @@ FROM signal s WHERE s.signal_id = $1 AND s.state = 'accepted'
 # the rows that are written next take a share of the same row.
 _SIGNAL_TO_PLAN = _SIGNAL + "FOR NO KEY UPDATE OF s SKIP LOCKED"
 
-_OPEN_SIGNALS = """
-SELECT signal_id FROM signal WHERE state = 'accepted'
+OPEN_SIGNALS_MAX = 10_000
+"""Open signals ever looked at; so many stand open only when nothing has been executed for hours."""
+
+# The inner order and limit make Postgres walk the index of the open ones, also on a table it has no statistics of.
+_OPEN = f"""(
+    SELECT signal_id, action, state, plan_lane, plan_after FROM signal WHERE state <> 'settled'
+    ORDER BY signal_id LIMIT {OPEN_SIGNALS_MAX}) AS open
+"""
+
+_OPEN_SIGNALS = f"""
+SELECT signal_id FROM {_OPEN} WHERE state = 'accepted'
 ORDER BY action IN ('open_long', 'open_short'), signal_id LIMIT $1
 """
 
-_CLOSE_WAITS = """
-SELECT EXISTS (SELECT FROM signal WHERE state = 'accepted' AND action IN ('close_long', 'close_short', 'close_all'))
+_CLOSE_WAITS = f"""
+SELECT EXISTS (SELECT FROM {_OPEN} WHERE state = 'accepted' AND action IN ('close_long', 'close_short', 'close_all'))
 """
 
-_OTHERS_OPEN = """
-SELECT signal_id FROM signal
-WHERE state <> 'settled' AND signal_id <> $1 AND action IN ('open_long', 'open_short') AND (plan_lane, plan_after) <> (0, 0)
+_OTHERS_OPEN = f"""
+SELECT signal_id FROM {_OPEN}
+WHERE signal_id <> $1 AND action IN ('open_long', 'open_short') AND (plan_lane, plan_after) <> (0, 0)
 """
 
 _FOLLOWERS = """
