@@ -163,6 +163,7 @@ class EmbeddedPostgres:
             self._data_dir.endpoint_file.unlink(missing_ok=True)
             if self._postmaster is not None:
                 await self._postmaster.stop()
+                await wait_until_gone(self._data_dir)
             self._lock.release()
         self._lock = self._postmaster = self._endpoint = None
 
