@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ from marketbot.vault.vault import Vault
 SOURCE = "bench"
 READY_TIMEOUT_S = 60.0
 SYMBOL = "BTCUSDT"
-PRICE = Decimal("111245.6")
+WARM_UP_SYMBOL = "ETHUSDT"
+PRICES = {SYMBOL: "111245.6", WARM_UP_SYMBOL: "4312.77"}
 PLACES = tuple((venue, environment) for venue in (BINANCE, BYBIT) for environment in Environment)
 
 
@@ -89,6 +90,16 @@ class Rig:
     def rss_bytes(self, name: str) -> int:
         return int(psutil.Process(self.processes[name].pid).memory_info().rss)
 
+    async def open_long(self, symbol: str) -> int:
+        """Send a strong long for every account and return the signal's number."""
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        status, answer, _ = await self.post_signal(
+            {"ticker": f"{symbol}.P", "close": PRICES[symbol], "signal": "SINAL LONG FORTE", "time": now}
+        )
+        if status != 202:
+            raise RuntimeError(f"the webhook answered {status}: {answer}")
+        return int(answer["signal_id"])
+
     async def settled(self, signal_id: int, timeout_s: float) -> None:
         """Wait until every account of a signal has its outcome, asking ten times a second."""
         connection = await connect(self.dsn, name="bench")
@@ -101,6 +112,13 @@ class Rig:
                 await asyncio.sleep(0.1)
         finally:
             await connection.close()
+
+
+def _new_directory() -> Path:
+    """Return a fresh directory that a server running as another user can enter."""
+    directory = Path(tempfile.mkdtemp(prefix="marketbot-bench-", dir="/var/tmp"))
+    directory.chmod(0o755)
+    return directory
 
 
 def _cpu(pid: int | None) -> float:
@@ -119,8 +137,7 @@ def _cpu(pid: int | None) -> float:
 @asynccontextmanager
 async def rig(accounts: int, *, egresses: int = 8, limits: str = "real") -> AsyncIterator[Rig]:
     """Start everything with ``accounts`` accounts, a quarter at each market, and take it all down again."""
-    directory = Path(tempfile.mkdtemp(prefix="marketbot-bench-", dir="/var/tmp"))
-    directory.chmod(0o755)
+    directory = _new_directory()
     postgres = EmbeddedPostgres(directory / "postgres")
     await postgres.start()
     made = Rig(directory, postgres.dsn, postgres, secrets.token_urlsafe(24))
@@ -166,7 +183,7 @@ async def _start_simulator(made: Rig, limits: str) -> None:
 
 
 async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
-    await made.control("POST", "/prices", {"prices": {SYMBOL: str(PRICE)}})
+    await made.control("POST", "/prices", {"prices": PRICES})
     wanted = [
         {"venue": PLACES[i % 4][0], "environment": PLACES[i % 4][1].value, "label": f"a{i}", "balance": "1000", "leverage": 5}
         for i in range(count)

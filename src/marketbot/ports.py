@@ -135,6 +135,10 @@ class VenueClient(Protocol):
         """Measure the venue's clock against ours and sign with the difference from now on."""
         ...
 
+    async def keep_warm(self) -> None:
+        """Have sockets open for the next signal; called every few seconds, never raises for a venue that is away."""
+        ...
+
     # An account's orders. A report's state is accepted, partially_filled, filled, canceled, expired, rejected, unconfirmed
     # (with a fault) or planned (with a fault: no byte left).
     async def submit_entry(self, credential: Credential, order: EntryOrder) -> OrderReport: ...

@@ -16,6 +16,8 @@ from marketbot.ports import Clock, VenueClient
 PRICES_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
 INSTRUMENTS_EVERY_S = 3600.0
+WARM_EVERY_S = 15.0
+"""Well under the idle time after which sockets are given up."""
 RETRY_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -69,13 +71,16 @@ class MarketData:
 
     async def run(self, market: Market) -> None:
         """Keep one market fresh until cancelled. A venue that is away leaves old data ageing, and entries are denied for it."""
-        instruments_due_s = clock_due_s = 0.0
+        instruments_due_s = clock_due_s = warm_due_s = 0.0
         while True:
             now_s = self._clock.monotonic()
             if now_s >= clock_due_s:
                 clock_due_s = now_s + (RETRY_S if await self._client(market).sync_clock() is not None else CLOCK_EVERY_S)
             if now_s >= instruments_due_s:
                 instruments_due_s = now_s + (INSTRUMENTS_EVERY_S if await self._load_instruments(market) else RETRY_S)
+            if now_s >= warm_due_s:
+                warm_due_s = now_s + WARM_EVERY_S
+                await self._client(market).keep_warm()
             await self._load_prices(market)
             await self._clock.sleep(PRICES_EVERY_S)
 

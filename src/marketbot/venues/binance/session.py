@@ -79,6 +79,10 @@ class BinanceSession:
             return unreadable(200).fault
         return None
 
+    async def keep_warm(self) -> None:
+        """Keep sockets of every egress open."""
+        await self.line.keep_warm(public_request(urls.TIME, host=self._host), urls.ONE)
+
     async def _attempt(
         self,
         credential: Credential,

@@ -72,6 +72,9 @@ class BybitClient:
     async def sync_clock(self) -> VenueFault | None:
         return await self._session.sync_clock()
 
+    async def keep_warm(self) -> None:
+        await self._session.keep_warm()
+
     # Orders.
 
     async def submit_entry(self, credential: Credential, order: EntryOrder) -> OrderReport:

@@ -106,6 +106,10 @@ class BybitSession:
             return unreadable(200).fault
         return None
 
+    async def keep_warm(self) -> None:
+        """Keep sockets of every egress open."""
+        await self.line.keep_warm(public_get(urls.TIME, "", host=self._host), urls.PUBLIC)
+
     async def _signed(
         self, credential: Credential, path: str, request: Callable[[], bytes], timeout_s: float, urgent: bool
     ) -> Any | Refusal:

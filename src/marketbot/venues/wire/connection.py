@@ -26,7 +26,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """The socket side of one request at a time. Becomes usable when `ready` is done."""
 
-    __slots__ = ("_dropped", "_owner", "_parser", "_poll", "_tls", "_transport", "call", "idle_since", "ready")
+    __slots__ = ("_dropped", "_owner", "_parser", "_poll", "_tls", "_transport", "call", "idle_since", "ready", "sent_at")
 
     def __init__(self, owner: Owner, ready: "asyncio.Future[None]", tls: TlsSession | None) -> None:
         self._owner = owner
@@ -38,6 +38,7 @@ class Connection(asyncio.Protocol):
         self.ready = ready
         self.call: Call | None = None
         self.idle_since = 0.0
+        self.sent_at = 0.0
 
     @property
     def reusable(self) -> bool:

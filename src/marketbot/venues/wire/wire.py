@@ -10,6 +10,7 @@ from marketbot.venues.wire.connector import Connector
 from marketbot.venues.wire.counters import Counters
 from marketbot.venues.wire.endpoint import Endpoint
 from marketbot.venues.wire.errors import Fault, Stage, WireError, WireFailure
+from marketbot.venues.wire.growth import STALLED_AFTER_S, ServiceTime, connections_wanted
 from marketbot.venues.wire.reply import Reply
 
 MAX_CONNECTIONS = 64
@@ -71,6 +72,8 @@ class Wire:
         self._connect_fault = Fault(WireFailure.CONNECT_FAILED)
         self._tick_handle: asyncio.TimerHandle | None = None
         self._ticking_fast = False
+        self._service = ServiceTime()
+        self._progress_at = 0.0  # the last answer, or the moment from which one is waited for
         self._closed = False
         self._drained: asyncio.Future[None] | None = None
 
@@ -201,6 +204,9 @@ class Wire:
             connection.drop(fault.failure, fault.detail)
             return False
         self.counters.bytes_sent += len(request)
+        connection.sent_at = self._loop.time()
+        if self.active == 1:
+            self._progress_at = connection.sent_at
         if not call.urgent:
             self._normal_in_flight += 1
         return True
@@ -238,7 +244,8 @@ class Wire:
         if not connection.reusable:
             connection.drop(WireFailure.CONNECTION_LOST)
             return
-        connection.idle_since = self._loop.time()
+        connection.idle_since = self._progress_at = self._loop.time()
+        self._service.answered(self._progress_at - connection.sent_at)
         self._idle.append(connection)
         if self._waiting:
             self._serve_waiting()
@@ -277,8 +284,13 @@ class Wire:
         room = self._max_connections - len(self._open)
         if room == 0 or self._closed or self._loop.time() < self._connect_not_before:
             return
-        wanted = self._waiting.servable(normal_room=self._normal_room)
-        for _ in range(len(self._connects), min(wanted, room, self._max_connecting)):
+        wanted = connections_wanted(
+            waiting=self._waiting.servable(normal_room=self._normal_room),
+            in_flight=self.active,
+            service_s=self._service.seconds,
+            stalled=bool(self._open) and self._loop.time() - self._progress_at > STALLED_AFTER_S,
+        )
+        for _ in range(len(self._connects), min(wanted - len(self._open), room, self._max_connecting)):
             self._spawn_connect()
 
     def _spawn_connect(self) -> None:
