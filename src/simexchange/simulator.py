@@ -42,8 +42,7 @@ class Simulator:
         tls = self._make_tls() if self.config.tls else None
         for place in PLACES:
             face = self.world.faces[place]
-            upgrade = getattr(face, "upgrade", None)
-            listener = Listener(face.respond, upgrade=upgrade, tls=tls)
+            listener = Listener(face.respond, upgrade=face.upgrade, tls=tls)
             await listener.start(self.config.host, self.config.ports.get(place, 0))
             self._listeners[place] = self.world.listeners[place] = listener
         control = ControlFace(self.world, self._token)

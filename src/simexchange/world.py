@@ -1,5 +1,6 @@
 """Hold everything that the control port may look at or change."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,7 +12,7 @@ from simexchange.engine.ledger import Ledger
 from simexchange.engine.market import Market
 from simexchange.faults import Faults
 from simexchange.limits import LimitSettings, SourceLimit
-from simexchange.wire.http import Reply, Request
+from simexchange.wire.http import Reply, Request, Upgraded
 from simexchange.wire.listener import Listener
 
 
@@ -24,6 +25,9 @@ class Face(Protocol):
 
     def respond(self, request: Request) -> Reply:
         """Answer one request."""
+
+    def upgrade(self, request: Request, transport: asyncio.Transport) -> Upgraded | None:
+        """Take a connection over as a WebSocket, or leave it to `respond`."""
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from yarl import URL
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Binance:
     secret: str = field(repr=False)
     session: aiohttp.ClientSession
     skew_ms: int = 0
+    timeout_s: float = 5.0
 
     async def send(self, method: str, path: str, signed: bool = True, in_body: bool = False, **params: Any) -> Answer:
         text = urlencode({name: value for name, value in params.items() if value is not None})
@@ -75,8 +77,8 @@ class Binance:
         data = text if in_body else None
         if in_body:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        timeout = aiohttp.ClientTimeout(total=3)
-        async with self.session.request(method, url, data=data, headers=headers, timeout=timeout) as answer:
+        timeout = aiohttp.ClientTimeout(total=self.timeout_s)
+        async with self.session.request(method, URL(url, encoded=True), data=data, headers=headers, timeout=timeout) as answer:
             raw = await answer.text()
             body = json.loads(raw) if raw[:1] in "{[" and raw else raw
             return Answer(answer.status, body, dict(answer.headers))
@@ -119,6 +121,7 @@ class Bybit:
     secret: str = field(repr=False)
     session: aiohttp.ClientSession
     skew_ms: int = 0
+    timeout_s: float = 5.0
 
     async def send(self, method: str, path: str, signed: bool = True, **params: Any) -> Answer:
         text = json.dumps(params) if method == "POST" else urlencode(params)
@@ -134,8 +137,8 @@ class Bybit:
             }
         url = self.url + path + (f"?{text}" if method == "GET" and text else "")
         data = text if method == "POST" else None
-        timeout = aiohttp.ClientTimeout(total=3)
-        async with self.session.request(method, url, data=data, headers=headers, timeout=timeout) as answer:
+        timeout = aiohttp.ClientTimeout(total=self.timeout_s)
+        async with self.session.request(method, URL(url, encoded=True), data=data, headers=headers, timeout=timeout) as answer:
             raw = await answer.text()
             return Answer(answer.status, json.loads(raw) if raw[:1] == "{" else raw, dict(answer.headers))
 

@@ -28,6 +28,7 @@ async def _binance_order(client: Binance, **params: Any) -> Answer:
 async def test_accepted_but_never_told(binance: MakeBinance, bybit: MakeBybit, control: Control, kind: str) -> None:
     await control.fault(kind, count=2)
     for client in (await binance(), await bybit()):
+        client.timeout_s = 0.5
         order = _binance_order(client) if isinstance(client, Binance) else client.create()
         with pytest.raises((TimeoutError, aiohttp.ClientError)):
             await order
@@ -164,6 +165,7 @@ async def test_one_hung_account_leaves_the_others(binance: MakeBinance, control:
     hung, other = await binance(label="hung"), await binance()
     (account,) = [a for a in (await control.send("GET", "/accounts"))["accounts"] if a["label"] == "hung"]
     await control.send("POST", f"/accounts/{account['account_id']}", {"hung": True})
+    hung.timeout_s = 0.5
     with pytest.raises(TimeoutError):
         await _binance_order(hung)
     assert (await _binance_order(other)).status == 200

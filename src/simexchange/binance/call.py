@@ -45,3 +45,5 @@ class Route:
     write: Write = Write.NOTHING
     orders: int = 0
     """How much it counts on the account's order limits."""
+    orders_1m: int = 0
+    """How much it counts on the one-minute limit, where that differs."""

@@ -1,5 +1,6 @@
 """Answer Binance's REST requests: limits, key, signature and time first, then the faults, then the handler."""
 
+import asyncio
 import hmac
 from collections import Counter
 
@@ -8,14 +9,16 @@ import orjson
 from simexchange.binance import params as read
 from simexchange.binance.call import Call, Route, Security
 from simexchange.binance.errors import BinanceError, from_refusal, missing
+from simexchange.binance.listen_keys import ListenKeys
 from simexchange.binance.params import Params
 from simexchange.binance.routes import ROUTES
+from simexchange.binance.streams import BinanceStreams
 from simexchange.engine.account import Account
 from simexchange.engine.market import Market
 from simexchange.engine.refusal import RefusedError
 from simexchange.faults import FaultKind, FaultPlan, FaultRule, Faults, Write
 from simexchange.limits import LimitSettings, SourceLimit, Window
-from simexchange.wire.http import Fate, Reply, Request
+from simexchange.wire.http import Fate, Reply, Request, Upgraded
 
 MINUTE_S = 60.0
 ORDER_WINDOW_S = 10.0
@@ -42,7 +45,10 @@ class BinanceFace:
         self.requests: Counter[str] = Counter()
         self._faults = faults
         self._limits = limits
-        self._routes: dict[tuple[str, str], Route] = dict(ROUTES)
+        self.listen_keys = ListenKeys()
+        self._streams = BinanceStreams(market, self.listen_keys)
+        self._routes: dict[tuple[str, str], Route] = {**ROUTES, **self.listen_keys.routes()}
+        self._routes[("GET", "/fapi/v1/rateLimit/order")] = Route(self._order_limits, Security.SIGNED)
 
     def respond(self, request: Request) -> Reply:
         """Answer one request."""
@@ -66,7 +72,7 @@ class BinanceFace:
             if holder is not None and holder.hung:
                 return Reply(b"", fate=Fate.HANG)
             if route.orders and holder is not None:
-                headers += self._charge_orders(holder, now, route.orders)
+                headers += self._charge_orders(holder, now, route)
             result = route.run(Call(self.market, params, plan, holder))
         except (BinanceError, RefusedError) as error:
             refusal = from_refusal(error) if isinstance(error, RefusedError) else error
@@ -78,6 +84,18 @@ class BinanceFace:
         if plan.lose_reply is not None:
             return self._lose(plan.lose_reply, headers, delay_s)
         return Reply(body, 200, headers, delay_s=delay_s)
+
+    def upgrade(self, request: Request, transport: asyncio.Transport) -> Upgraded | None:
+        """Open a stream."""
+        return self._streams.upgrade(request, transport)
+
+    def _order_limits(self, _call: Call) -> list[dict[str, object]]:
+        """GET /fapi/v1/rateLimit/order."""
+        limits = (("SECOND", 10, self._limits.binance_orders_10s), ("MINUTE", 1, self._limits.binance_orders_1m))
+        return [
+            {"rateLimitType": "ORDERS", "interval": interval, "intervalNum": number, "limit": limit}
+            for interval, number, limit in limits
+        ]
 
     def _charge_source(self, source: str, now: float, route: Route, params: Params) -> bytes:
         limit = self._limits.binance_ip_weight_1m
@@ -144,12 +162,12 @@ class BinanceFace:
         if server - stamp > window:
             raise BinanceError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
-    def _charge_orders(self, account: Account, now: float, orders: int) -> bytes:
+    def _charge_orders(self, account: Account, now: float, route: Route) -> bytes:
         usage = account.usage
         short = usage.get("10s") or usage.setdefault("10s", Window())
         long = usage.get("1m") or usage.setdefault("1m", Window())
-        used_10s = short.add(now, ORDER_WINDOW_S, orders, aligned=True)
-        used_1m = long.add(now, MINUTE_S, orders, aligned=True)
+        used_10s = short.add(now, ORDER_WINDOW_S, route.orders, aligned=True)
+        used_1m = long.add(now, MINUTE_S, route.orders_1m or route.orders, aligned=True)
         headers = b"X-MBX-ORDER-COUNT-10S: %d\r\nX-MBX-ORDER-COUNT-1M: %d\r\n" % (used_10s, used_1m)
         for used, limit, name in (
             (used_10s, self._limits.binance_orders_10s, "TEN_SECONDS"),

@@ -217,6 +217,11 @@ def multi_assets_mode(_call: Call) -> dict[str, Any]:
     return {"multiAssetsMargin": False}
 
 
+def referral(_call: Call) -> dict[str, Any]:
+    """GET /fapi/v1/apiReferral/ifNewUser: no broker here."""
+    return {"brokerId": "", "rebateWorking": False, "ifNewUser": False}
+
+
 def api_restrictions(call: Call) -> dict[str, Any]:
     """GET /sapi/v1/account/apiRestrictions, on the spot host in life."""
     account = call.account

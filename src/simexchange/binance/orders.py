@@ -77,6 +77,14 @@ def show(call: Call) -> dict[str, Any]:
     return encode.order(found, with_time=True)
 
 
+def show_one_open(call: Call) -> dict[str, Any]:
+    """GET /fapi/v1/openOrder."""
+    found = _find(call)
+    if found is None or not found.is_open:
+        raise BinanceError(-2013, "Order does not exist.")
+    return encode.order(found, with_time=True)
+
+
 def show_open(call: Call) -> list[dict[str, Any]]:
     """GET /fapi/v1/openOrders."""
     symbol = call.params.get("symbol")

@@ -1,6 +1,6 @@
 """List what the face serves, with weights from the USD-M futures docs (2026)."""
 
-from simexchange.binance import algo_orders, holdings, market_data, orders
+from simexchange.binance import algo_orders, batch_orders, holdings, market_data, orders
 from simexchange.binance.call import Route, Security
 from simexchange.faults import Write
 
@@ -34,6 +34,11 @@ TRADING: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/order"): Route(orders.show, _SIGNED),
     ("PUT", "/fapi/v1/order"): Route(orders.amend, _SIGNED, write=_SETTING, orders=1),
     ("DELETE", "/fapi/v1/order"): Route(orders.cancel, _SIGNED, write=_SETTING),
+    # A batch counts five on the ten seconds and one on the minute, and five of weight (batch orders page).
+    ("POST", "/fapi/v1/batchOrders"): Route(batch_orders.place, _SIGNED, weight=5, write=Write.ORDER, orders=5, orders_1m=1),
+    ("PUT", "/fapi/v1/batchOrders"): Route(batch_orders.amend, _SIGNED, weight=5, write=_SETTING, orders=5, orders_1m=1),
+    ("DELETE", "/fapi/v1/batchOrders"): Route(batch_orders.cancel, _SIGNED, write=_SETTING),
+    ("GET", "/fapi/v1/openOrder"): Route(orders.show_one_open, _SIGNED),
     ("GET", "/fapi/v1/openOrders"): Route(orders.show_open, _SIGNED, weight_without_symbol=40),
     ("DELETE", "/fapi/v1/allOpenOrders"): Route(orders.cancel_all, _SIGNED, write=_SETTING),
     ("GET", "/fapi/v1/allOrders"): Route(orders.show_all, _SIGNED, weight=5),
@@ -64,6 +69,7 @@ HOLDINGS: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/positionSide/dual"): Route(holdings.position_mode, _SIGNED, weight=30),
     ("POST", "/fapi/v1/positionSide/dual"): Route(holdings.set_position_mode, _SIGNED, write=_SETTING),
     ("GET", "/fapi/v1/multiAssetsMargin"): Route(holdings.multi_assets_mode, _SIGNED, weight=30),
+    ("GET", "/fapi/v1/apiReferral/ifNewUser"): Route(holdings.referral, _SIGNED),
     ("GET", "/sapi/v1/account/apiRestrictions"): Route(holdings.api_restrictions, _SIGNED),
     ("GET", "/sapi/v1/capital/config/getall"): Route(market_data.spot_coins, _SIGNED, weight=10),
 }

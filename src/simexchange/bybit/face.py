@@ -1,7 +1,9 @@
 """Answer Bybit's REST requests: limits, key, signature and time first, then the faults, then the handler."""
 
+import asyncio
 import hmac
 from collections import Counter
+from typing import Any
 
 import orjson
 
@@ -10,12 +12,13 @@ from simexchange.bybit.call import Call, Route
 from simexchange.bybit.errors import BybitError, from_refusal
 from simexchange.bybit.params import Params
 from simexchange.bybit.routes import ROUTES
+from simexchange.bybit.streams import BybitStreams
 from simexchange.engine.account import Account
 from simexchange.engine.market import Market
 from simexchange.engine.refusal import RefusedError
 from simexchange.faults import FaultKind, FaultPlan, FaultRule, Faults, Write
 from simexchange.limits import LimitSettings, SourceLimit, Window
-from simexchange.wire.http import Fate, Reply, Request
+from simexchange.wire.http import Fate, Reply, Request, Upgraded
 
 SOURCE_WINDOW_S = 5.0
 ENDPOINT_WINDOW_S = 1.0
@@ -41,6 +44,7 @@ class BybitFace:
         self._faults = faults
         self._limits = limits
         self._trace = 0
+        self._streams = BybitStreams(market, self._trade)
 
     def respond(self, request: Request) -> Reply:
         """Answer one request."""
@@ -86,6 +90,24 @@ class BybitFace:
         made = result if isinstance(result, bytes) else orjson.dumps(result)
         ext_info = orjson.dumps(call.ext_info) if call.ext_info else b"{}"
         return Reply(self._body(0, "OK", made, ext_info, now), headers=headers, delay_s=delay_s)
+
+    def upgrade(self, request: Request, transport: asyncio.Transport) -> Upgraded | None:
+        """Open a socket."""
+        return self._streams.upgrade(request, transport)
+
+    def _trade(self, op: str, account: Account, params: Params) -> dict[str, Any]:
+        """Carry out an order operation that came by socket; faults strike requests only."""
+        path = "/v5/" + op.replace(".", "/")
+        route = ROUTES[("POST", path)]
+        self.requests[f"socket {path}"] += 1
+        try:
+            self._charge(account, path, route, params, self.market.clock.now())
+            if not account.can_trade:
+                raise BybitError(10005, "Permission denied, please check your API key permissions.")
+            return {"retCode": 0, "retMsg": "OK", "data": route.run(Call(self.market, params, account))}
+        except (BybitError, RefusedError) as error:
+            refusal = from_refusal(error) if isinstance(error, RefusedError) else error
+            return {"retCode": refusal.ret_code, "retMsg": refusal.ret_msg}
 
     def _body(self, ret_code: int, ret_msg: str, result: bytes, ext_info: bytes, now: float) -> bytes:
         time_ms = int(now * 1000) + self.market.skew_ms

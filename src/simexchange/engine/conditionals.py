@@ -157,6 +157,8 @@ def _set_attached(
             _end(market, current, ConditionalStatus.CANCELED, Ending.REPLACED if price else Ending.BY_USER)
     if changed:
         market.protection.reassess(account, position, market.clock.now())
+        for sink in account.sinks:
+            sink.position_changed(position)
     return changed
 
 

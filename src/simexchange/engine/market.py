@@ -1,5 +1,6 @@
 """Hold one venue's one environment: instruments, prices, accounts, and the counters that name things."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -62,6 +63,8 @@ class Market:
         self.accounts: dict[int, Account] = {}
         self.by_key: dict[str, Account] = {}
         self.protection = Protection(venue, environment)
+        self.price_listeners: list[Callable[[str], None]] = []
+        """Told the symbol after each price move."""
         self.rendered: dict[str, bytes] = {}
         """What a face has written once and sends often, such as the list of instruments."""
         self._order_id = FIRST_ORDER_ID

@@ -123,6 +123,8 @@ def make_child(market: Market, conditional: Conditional) -> Order:
 def settle_price(market: Market, symbol: str) -> int:
     """Fill and trigger whatever the symbol's present price sets off; return how many."""
     count = 0
+    for told in market.price_listeners:
+        told(symbol)
     # What fills may leave a stop that the same price has already passed: hence until nothing more is due.
     while due := market.triggers[symbol].take_due(market.prices[symbol]):
         for waiting in due:
@@ -160,6 +162,7 @@ def fill(market: Market, order: Order, qty: Decimal, price: Decimal, *, maker: b
     done = Fill(market.next_trade_id(), order, qty, price, fee, pnl, maker, now_ms)
     account.keep_fill(done)
     market.record(LedgerEvent.FILLED, order, qty, price)
+    _tell(order, done)
     if was_flat:
         position.visible_at = 0.0
     if not position.qty:
@@ -168,7 +171,6 @@ def fill(market: Market, order: Order, qty: Decimal, price: Decimal, *, maker: b
     market.protection.reassess(account, position, now, _cause(order))
     if order.stop_loss or order.take_profit:
         conditionals.attach_on_fill(market, position, order)
-    _tell(order, done)
     for sink in account.sinks:
         sink.position_changed(position)
 
