@@ -6,6 +6,8 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from marketbot.domain.ids import SignalId
 from marketbot.planning.planner import PlanOutcome
 from marketbot.store.pool import Pool
@@ -53,13 +55,13 @@ async def test_mainnet_is_planned_before_testnet_and_each_in_its_lane(town: Town
     await town.crowd(150, venue="bybit", egresses=2)
     signal = await town.signal()
     result = await town.planner().plan_signal(signal)
-    assert (result.pages, result.queued) == (2, 300)
+    assert (result.pages, result.queued) == (3, 300)
     chunks = await pool.fetch(
         "SELECT lane, venue, environment, egress, cardinality(account_ids) AS size FROM chunk ORDER BY chunk_id"
     )
-    assert [row["lane"] for row in chunks] == [1, 1, 2, 2]
+    assert [row["lane"] for row in chunks] == [1, 1, 1, 1, 2, 2]
     assert {(row["venue"], row["environment"]) for row in chunks if row["lane"] == 1} == {("bybit", "mainnet")}
-    assert sorted(row["egress"] for row in chunks if row["lane"] == 1) == [0, 1]
+    assert sorted(row["egress"] for row in chunks if row["lane"] == 1) == [0, 0, 1, 1]
     assert [row["size"] for row in chunks if row["lane"] == 2] == [100, 50]
 
 
@@ -205,7 +207,7 @@ async def test_a_row_that_names_another_users_account_counts_for_nobody(town: To
 
 
 async def test_a_page_tells_the_workers_once(town: Town, pool: Pool) -> None:
-    await town.crowd(150)
+    await town.crowd(40, egresses=3)
     told = asyncio.Event()
     count = 0
 
@@ -235,3 +237,13 @@ async def test_signals_wait_oldest_first(town: Town) -> None:
 
 async def test_an_unknown_signal_is_nobodys(town: Town) -> None:
     assert (await town.planner().plan_signal(SignalId(999))).outcome is PlanOutcome.ELSEWHERE
+
+
+@pytest.mark.parametrize("symbol", ["币安人生USDT", "A\\NB\\tC", "TAB\tBED", "LINE\nFEED\rUSDT", "\\."])
+async def test_no_symbol_can_break_out_of_its_column(town: Town, pool: Pool, symbol: str) -> None:
+    account = await town.account(balance="0.1")
+    rich = await town.account()
+    signal = await town.signal(symbol=symbol)
+    await town.planner().plan_signal(signal)
+    assert await town.reasons(signal) == {account: "NOTIONAL_BELOW_MINIMUM", rich: None}
+    assert {row["symbol"] for row in await pool.fetch("SELECT symbol FROM orders")} == {symbol}

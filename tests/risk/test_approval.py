@@ -13,10 +13,8 @@ from marketbot.domain.instrument import Instrument
 from marketbot.domain.intent import Entry
 from marketbot.domain.lane import Lane
 from marketbot.domain.policy import Policy
-from marketbot.domain.reasons import LapseReason
 from marketbot.domain.side import PositionSide
-from marketbot.domain.trading_state import TradingState
-from marketbot.risk.approval import Approved, approve_entry, approve_queued_entry
+from marketbot.risk.approval import Approved, approve_entry
 from marketbot.risk.objection import Objection
 
 INSTRUMENT = Instrument(
@@ -72,20 +70,3 @@ def test_an_unsound_entry_is_not_approved(wrong: dict[str, Any]) -> None:
 
 def test_an_entry_larger_than_the_operator_allows_is_not_approved() -> None:
     assert isinstance(approve_entry(ENTRY, INSTRUMENT, Policy(max_order_notional=Decimal(99))), Objection)
-
-
-@pytest.mark.parametrize(
-    ("state", "age_s", "expected"),
-    [
-        (TradingState.HALTED, 1, LapseReason.TRADING_HALTED),
-        (TradingState.ACTIVE, 120.5, LapseReason.EXECUTION_WINDOW_PASSED),
-        (TradingState.ACTIVE, float("nan"), LapseReason.EXECUTION_WINDOW_PASSED),
-    ],
-)
-def test_a_queued_entry_lapses_when_it_is_halted_or_too_old(state: TradingState, age_s: float, expected: LapseReason) -> None:
-    assert approve_queued_entry(ENTRY, state, age_s, Policy()) is expected
-
-
-@pytest.mark.parametrize("state", [TradingState.ACTIVE, TradingState.REDUCING])
-def test_a_queued_entry_goes_out_within_its_window(state: TradingState) -> None:
-    assert isinstance(approve_queued_entry(ENTRY, state, 120, Policy()), Approved)

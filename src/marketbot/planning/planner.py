@@ -18,6 +18,7 @@ from marketbot.domain.intent import Decision, Denial
 from marketbot.domain.lane import Lane
 from marketbot.domain.policy import Policy, TradeSettings, Wishes
 from marketbot.domain.reasons import DenialReason
+from marketbot.domain.trading_state import Switches
 from marketbot.domain.venue import Environment, Market
 from marketbot.planning.decide import decide
 from marketbot.planning.facts import MarketFacts, Occasion, SignalFacts
@@ -25,8 +26,8 @@ from marketbot.planning.ports import Instruments, PlanPage, PlanStore, Reference
 from marketbot.planning.reading import PageReading, WishBook, signal_facts
 from marketbot.ports import Clock
 
-FIRST_PAGE_SIZE = 200
-"""Small, so that the first orders leave while the rest is still being planned."""
+FIRST_PAGE_SIZES = (50, 200)
+"""Small pages at the start of a run, so that the first orders leave while the rest is still being planned."""
 PAGE_SIZE = 1_000
 OPEN_SIGNALS_MAX = 100
 """Signals looked up at once; the next look-up finds the rest."""
@@ -96,7 +97,7 @@ class Planner:
             async with self._store.page(signal_id) as page:
                 if page is None:
                     return PlanResult(signal_id, PlanOutcome.ELSEWHERE, pages, queued, denied)
-                done = await self._plan_page(page)
+                done = await self._plan_page(page, FIRST_PAGE_SIZES[pages] if pages < len(FIRST_PAGE_SIZES) else PAGE_SIZE)
             pages += 1
             queued += done.queued
             denied.update(done.denied)
@@ -105,12 +106,11 @@ class Planner:
             if done.is_entry and await self._store.close_waits():
                 return PlanResult(signal_id, PlanOutcome.YIELDED, pages, queued, denied)
 
-    async def _plan_page(self, page: PlanPage) -> _PageDone:
+    async def _plan_page(self, page: PlanPage, limit: int) -> _PageDone:
         signal = signal_facts(page.signal)
         phases = _ENTRY_PHASES if signal.action.is_entry else _CLOSE_PHASES
         remaining = [phase for phase in phases if phase >= signal.plan_lane]
         phase, after = remaining.pop(0), AccountId(signal.plan_after)
-        limit = FIRST_PAGE_SIZE if after == _START and phase == min(phases) else PAGE_SIZE
         followers = await page.accounts(phases[phase], after, limit)
         while not followers and remaining:
             phase = remaining.pop(0)
@@ -129,7 +129,9 @@ class Planner:
         self, page: PlanPage, signal: SignalFacts, followers: Sequence[Row]
     ) -> tuple[int, Counter[DenialReason]]:
         """Decide and write one page of followers."""
-        policy, switches = await page.policy(), await page.switches()
+        # A close asks neither, so that nothing that is wrong with them can hold one up.
+        is_entry = signal.action.is_entry
+        policy, switches = (await page.policy(), await page.switches()) if is_entry else (Policy(), Switches({}))
         if policy != self._policy:
             self._policy, self._settled = policy, {}
         occasion = Occasion(signal, policy, switches, self._clock.now(), self._settled)
@@ -153,7 +155,7 @@ class Planner:
                 continue
             decisions.append(verdict.intent)
             chunks.setdefault((account.market, account.egress), []).append(account.account_id)
-            if signal.action.is_entry:
+            if is_entry:
                 reading.count_entry(account.user_id)
         await page.write(decisions, chunks, occasion.now)
         return len(decisions) - denied.total(), denied

@@ -1,4 +1,4 @@
-"""The key to the wire: an intent that passed the last look before it may be stored or sent."""
+"""The key to the queue: an intent that passed the last look before it may be stored, to be sent."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Generic, TypeVar
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.intent import Entry, Exit
 from marketbot.domain.policy import Policy
-from marketbot.domain.reasons import DenialReason, LapseReason
+from marketbot.domain.reasons import DenialReason
 from marketbot.domain.side import PositionSide
-from marketbot.domain.trading_state import TradingState
 from marketbot.risk.objection import Objection
 
 _Approvable = TypeVar("_Approvable", Entry, Exit)
@@ -52,19 +51,6 @@ def approve_entry(entry: Entry, instrument: Instrument, policy: Policy) -> Appro
 def approve_exit(exit_: Exit) -> Approved[Exit]:
     """Approve a close: it reduces risk, so no limit stands in its way."""
     return Approved(exit_, _SEAL)
-
-
-def approve_queued_entry(entry: Entry, state: TradingState, age_s: float, policy: Policy) -> Approved[Entry] | LapseReason:
-    """Look at an entry again right before the wire, where time has passed since it was planned.
-
-    ``age_s`` counts from when the signal was received. A switch that only reduces stops what is planned from now on, a halt
-    also what is queued (trading_state.py).
-    """
-    if state is TradingState.HALTED:
-        return LapseReason.TRADING_HALTED
-    if not age_s <= policy.execution_window_s:
-        return LapseReason.EXECUTION_WINDOW_PASSED
-    return Approved(entry, _SEAL)
 
 
 def _is_protected(entry: Entry) -> bool:
