@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from marketbot.intake.refused import StoreAway
 from marketbot.store.pool import Connection, Pool, is_unavailable
 
-STORE_TIMEOUT_S = 2.0
-"""TradingView gives up after 3 s, and sends again only after a 5xx: our 503 must come before."""
+STORE_TIMEOUT_S = 1.8
+LOOKUP_TIMEOUT_S = 0.8
+"""Together below the 3 s after which TradingView gives up: it sends again only after a 5xx, so our 503 must come before."""
 REOPEN_PAUSE_S = 0.5
 """Between attempts to open the pool while the database is away."""
 

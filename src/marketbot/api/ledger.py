@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketbot.api.database import Database
+from marketbot.api.database import LOOKUP_TIMEOUT_S, Database
 from marketbot.domain.signal import Signal
 from marketbot.intake.service import Receipt
 from marketbot.intake.source import Known, Source
@@ -21,7 +21,7 @@ class PostgresLedger:
         self._vault = vault
 
     async def known(self) -> Known:
-        async with self._database.connection() as connection:
+        async with self._database.connection(LOOKUP_TIMEOUT_S) as connection:
             rows = await sources.load_sources(connection)
             symbols = await instruments.known_symbols(connection)
             window_s = await sources.validation_window_s(connection)

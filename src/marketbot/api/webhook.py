@@ -78,7 +78,7 @@ async def receive_signal(request: WebhookRequest) -> Response[bytes]:
     finally:
         observe(Stage.INTAKE, time.perf_counter() - started)
     if isinstance(found, Refused):
-        log.info("signal_refused", reason=found.reason.value, address=address)
+        log.debug("signal_refused", reason=found.reason.value, address=address)
         return refusal_problem(found, spoken)
     count_accepted(repeated=found.repeated)
     log.info("signal_accepted", signal_id=found.signal_id, repeated=found.repeated)

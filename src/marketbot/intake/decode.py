@@ -27,7 +27,6 @@ _KEY_FIELDS = ("dedup_key", "idempotency_key", "signal_id", "event_id", "id")
 _TIMED_KEY_FIELDS = ("alert_id", "order_id", "strategy.order_id")
 """Names that stay the same from signal to signal; together with the body's time they name one."""
 _STRATEGY = ("order_action", "market_position", "prev_market_position")
-_NESTED = ("strategy", "order")
 
 
 class _Refusal(Exception):
@@ -62,10 +61,9 @@ class _Fields:
         value = self._fields.get(name)
         if value is None and "." in name:
             outer, _, inner = name.partition(".")
+            # In other bodies ``strategy`` is a plain name.
             held = self._fields.get(outer)
-            if held is not None and not isinstance(held, dict):
-                raise _Refusal(RefusalReason.FIELD_INVALID, f"{outer} is no object")
-            value = None if held is None else held.get(inner)
+            value = held.get(inner) if isinstance(held, dict) else None
         if value is None:
             return None
         if not isinstance(value, str):

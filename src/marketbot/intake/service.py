@@ -111,7 +111,7 @@ class Intake:
         signal = decode(document, now=now, window_s=known.validation_window_s)
         if isinstance(signal, Refused):
             return self._refuse(delivery, source, signal, now)
-        refused = await self._check_symbol(source, signal, known)
+        refused = _check_symbol(source, signal, known)
         if refused is not None:
             return self._refuse(delivery, source, refused, now)
         # A sender may have put the path's secret into the message as well.
@@ -130,22 +130,20 @@ class Intake:
         detail = f"{source.signals_per_hour} signals an hour from one address"
         return Refused(RefusalReason.RATE_LIMIT_EXCEEDED, detail, wait_s)
 
-    async def _check_symbol(self, source: Source, signal: Signal, known: Known) -> Refused | None:
-        if signal.symbol not in known.symbols:
-            # It may have been listed since the last read.
-            known = await self._register.read()
-        if not known.symbols:
-            raise NotReady("no venue's list of instruments has been read yet")
-        if signal.symbol not in known.symbols:
-            return Refused(RefusalReason.SYMBOL_UNKNOWN, "no connected venue lists the symbol")
-        if source.instruments and signal.symbol not in source.instruments:
-            return Refused(RefusalReason.SYMBOL_UNKNOWN, "the symbol is not among the source's instruments")
-        return None
-
     def _refuse(self, delivery: Delivery, source: Source | None, refused: Refused, now: datetime) -> Refused:
         source_id = None if source is None else source.source_id
         self._refusals.record(source_id, refused, delivery.address, _digest(delivery.body), now)
         return refused
+
+
+def _check_symbol(source: Source, signal: Signal, known: Known) -> Refused | None:
+    if not known.symbols:
+        raise NotReady("no venue's list of instruments has been read yet")
+    if signal.symbol not in known.symbols:
+        return Refused(RefusalReason.SYMBOL_UNKNOWN, "no connected venue lists the symbol")
+    if source.instruments and signal.symbol not in source.instruments:
+        return Refused(RefusalReason.SYMBOL_UNKNOWN, "the symbol is not among the source's instruments")
+    return None
 
 
 def _digest(body: bytes) -> bytes:

@@ -17,19 +17,23 @@ READ_TIMEOUT_S = 5.0
 async def serve_metrics(host: str, port: int, token_sha256: bytes) -> asyncio.Server:
     """Answer ``GET /metrics`` to who shows the token as ``Authorization: Bearer``. One answer a connection.
 
-    ``port`` 0 picks a free one (``server.sockets[0].getsockname()``). The caller closes the server.
+    ``port`` 0 picks a free one (``server.sockets[0].getsockname()``). The caller closes the server; a conversation under way
+    ends with its time-out at the latest.
     """
-    room = asyncio.Semaphore(MAX_CONNECTIONS)
+    talking = 0
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            if not room.locked():
-                async with room, asyncio.timeout(READ_TIMEOUT_S):
-                    writer.write(_answer(await reader.readuntil(b"\r\n\r\n"), token_sha256))
-                    await writer.drain()
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        nonlocal talking
+        talking += 1
+        try:
+            if talking <= MAX_CONNECTIONS:
+                with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                    async with asyncio.timeout(READ_TIMEOUT_S):
+                        writer.write(_answer(await reader.readuntil(b"\r\n\r\n"), token_sha256))
+                        await writer.drain()
+        finally:
+            talking -= 1
+            writer.close()
 
     return await asyncio.start_server(converse, host, port, limit=MAX_HEAD_BYTES)
 

@@ -60,7 +60,7 @@ class Redaction:
         return text
 
     def _clean(self, name: str, value: Any, nesting: int) -> Any:
-        if value is None or isinstance(value, bool | int):
+        if value is None or isinstance(value, bool | int | float):
             return value
         if _NAMES.search(name):
             return REDACTED

@@ -1,0 +1,63 @@
+"""Settings from the environment, and the operator's token."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from marketbot.api.operator_token import TokenFileError, operator_token, shows_token, token_sha256
+from marketbot.domain.venue import Profile
+from marketbot.settings import Settings
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://marketbot:hidden-word@db.example/marketbot")
+    monkeypatch.setenv("MARKETBOT_PROFILE", "simulation")
+    monkeypatch.setenv("MARKETBOT_EGRESS_ADDRESSES", "203.0.113.7, 203.0.113.8")
+    monkeypatch.setenv("MARKETBOT_TRUSTED_PROXIES", "10.0.0.0/8")
+    settings = Settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value().endswith("db.example/marketbot")
+    assert settings.profile is Profile.SIMULATION
+    assert settings.egress_addresses == ("203.0.113.7", "203.0.113.8")
+    assert settings.trusted_proxies == ("10.0.0.0/8",)
+    assert "hidden-word" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EGRESS_ADDRESSES", "not-an-address"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("API_PORT", "70000"),
+        ("API_POOL_SIZE", "51"),
+        ("PROFILE", "mainnet"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"MARKETBOT_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_the_token_is_made_once_and_private(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    token = operator_token(settings)
+    assert len(token) >= 32
+    assert operator_token(settings) == token
+    assert stat.S_IMODE(settings.operator_token_file.stat().st_mode) == 0o600
+    settings.operator_token_file.chmod(0o644)
+    with pytest.raises(TokenFileError):
+        operator_token(settings)
+
+
+def test_only_the_token_opens() -> None:
+    digest = token_sha256("the-token")
+    assert shows_token("Bearer the-token", digest)
+    assert shows_token("bearer  the-token ", digest)
+    for wrong in ("", "Bearer", "Bearer ", "Basic the-token", "the-token", "Bearer the-tokens", "Bearer \ud800"):
+        assert not shows_token(wrong, digest)
