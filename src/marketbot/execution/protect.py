@@ -48,7 +48,7 @@ async def protect(desk: Desk, run: IntentRun) -> None:
     if desk.client(run).traits.attaches_protection:
         placed = await _confirm_attached(desk, run, started_s)
     else:
-        placed = await _place(desk, run, run.legs[Leg.STOP_LOSS], started_s)
+        placed = await place_leg(desk, run, run.legs[Leg.STOP_LOSS], started_s)
         if placed is Placed.RESTS:
             _note_protected(desk, run, started_s)
             placed = await _place_target(desk, run, started_s)
@@ -65,7 +65,7 @@ async def protect(desk: Desk, run: IntentRun) -> None:
             _finish(desk, run, f"EMERGENCY_{why}")
 
 
-async def _place(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -> Placed:
+async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -> Placed:
     """Place one protective leg at a venue where it is an order of its own; a refusal is tried again until the deadline."""
     client = desk.client(run)
     tries = refusals_for_position = 0
@@ -147,7 +147,7 @@ async def _adopt(desk: Desk, run: IntentRun, leg: LegRun) -> None:
 
 async def _place_target(desk: Desk, run: IntentRun, started_s: float) -> Placed:
     """Place the target beside a resting stop. Its price passed already means the profit is there: take it."""
-    placed = await _place(desk, run, run.legs[Leg.TAKE_PROFIT], started_s)
+    placed = await place_leg(desk, run, run.legs[Leg.TAKE_PROFIT], started_s)
     if placed is Placed.WOULD_TRIGGER:
         await close_position(desk, run, Leg.EXIT, run.legs[Leg.ENTRY].filled_qty, closed_by="take_profit")
         return Placed.RESTS

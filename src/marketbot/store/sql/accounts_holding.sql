@@ -1,0 +1,7 @@
+-- Accounts with open positions at these markets, the unprotected ones first.
+SELECT a.account_id, a.venue, a.environment, a.egress,
+       bool_or(p.protection <> 'protected' AND p.signal_id IS NOT NULL) AS exposed
+FROM position p JOIN account a USING (account_id)
+WHERE p.protection <> 'closed' AND a.status <> 'quarantined' AND (a.venue || '/' || a.environment::text) = ANY ($1::text[])
+GROUP BY 1, 2, 3, 4
+ORDER BY exposed DESC, a.account_id
