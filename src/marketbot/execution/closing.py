@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
+from marketbot.domain.execution_report import Absent, OrderReport
 from marketbot.domain.order import SETTLED, OrderState
 from marketbot.domain.position import VenuePosition
 from marketbot.domain.reasons import LapseReason
 from marketbot.domain.side import Leg
 from marketbot.execution import outcome
 from marketbot.execution.absence import lookup_delay_s
-from marketbot.execution.desk import Desk, KeyLostError
+from marketbot.execution.desk import Desk
+from marketbot.execution.holding import held_for_certain, held_now
 from marketbot.execution.outcome import Verdict
 from marketbot.execution.resolve import look_up, note_unconfirmed
 from marketbot.execution.run import IntentRun, LegRun
@@ -24,8 +25,9 @@ MAX_EXIT_ATTEMPT = 33
 """The last attempt at one exit; each uses a client order id of its own, after a definite refusal or a fill that left a rest."""
 ATTEMPT_STEP = 2
 """Attempts of the one side are even, of the other odd, so that both sides of a hedge account have ids of their own."""
-FLAT_READ_DELAYS_S = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
-"""Waits between looks at a position that should be gone; the last repeats."""
+FLAT_READ_DELAYS_S = (0.0, 0.05, 0.1, 0.25, 0.5)
+"""Waits between looks at a position that should be gone."""
+REFUSED_TOO_OFTEN_S = 5.0
 
 
 async def run_exit(desk: Desk, run: IntentRun) -> None:
@@ -41,8 +43,10 @@ async def run_exit(desk: Desk, run: IntentRun) -> None:
 
 async def _close_side(desk: Desk, run: IntentRun) -> bool:
     """Close one side; False when there was nothing to close and nothing had been sent."""
-    held = await _held(desk, run)
     leg = run.legs[Leg.EXIT]
+    held = await held_now(desk, run)
+    if held is None and run.guards is not None:
+        held = await held_for_certain(desk, run)
     if held is None and leg.state is OrderState.PLANNED and not run.resumed:
         desk.journal.order_moved(run, leg, leg.move(OrderState.LAPSED), desk.clock.now())
         await position_went_away(desk, run, closed_by=None)
@@ -72,14 +76,14 @@ async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *,
             if report is None:
                 tries += 1
                 continue
-        held = await _settled_position(desk, run)
+        held = await _what_is_left(desk, run, leg, qty)
         if held is None:
             await position_went_away(desk, run, closed_by=closed_by, exit_price=leg.average_price or None)
             return
         qty = held.qty
         if leg.attempt + ATTEMPT_STEP > MAX_EXIT_ATTEMPT:
             desk.watch.emergency(run, "EXIT_REFUSED_TOO_OFTEN")
-            await desk.clock.sleep(FLAT_READ_DELAYS_S[-1])
+            await desk.clock.sleep(REFUSED_TOO_OFTEN_S)
             continue
         leg = run.add_leg(name, leg.attempt + ATTEMPT_STEP)
         await desk.journal.order_planned(run, leg, desk.clock.now())
@@ -96,7 +100,7 @@ async def _send_exit(desk: Desk, run: IntentRun, leg: LegRun, qty: Decimal, trie
         answer = await look_up(desk, run, leg)
         if isinstance(answer, OrderReport) and answer.state is not OrderState.ACCEPTED:
             _move(desk, run, leg, answer)
-        if leg.state is OrderState.ACCEPTED and await _held(desk, run) is None:
+        if leg.state is OrderState.ACCEPTED and await held_now(desk, run) is None:
             _move(desk, run, leg, OrderReport(OrderState.FILLED, filled_qty=qty))
         return None if leg.state not in SETTLED else OrderReport(leg.state)
     leg.move(OrderState.SUBMITTED)
@@ -145,29 +149,19 @@ async def _resolve_exit(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport 
                 return None
 
 
-async def _settled_position(desk: Desk, run: IntentRun) -> VenuePosition | None:
-    """Look until the position is gone, or has been seen a few times after the exit settled."""
-    held = None
-    for delay_s in FLAT_READ_DELAYS_S[:5]:
+async def _what_is_left(desk: Desk, run: IntentRun, leg: LegRun, qty: Decimal) -> VenuePosition | None:
+    """Return what the settled exit left of the position.
+
+    An exit that filled in full is believed at the first empty read; anything else has to be seen gone for a while.
+    """
+    if leg.filled_qty < qty:
+        return await held_for_certain(desk, run)
+    for delay_s in FLAT_READ_DELAYS_S:
         await desk.clock.sleep(delay_s)
-        held = await _held(desk, run)
+        held = await held_now(desk, run)
         if held is None:
             return None
     return held
-
-
-async def _held(desk: Desk, run: IntentRun) -> VenuePosition | None:
-    """Return what the account holds on the run's side; asks until the venue answers."""
-    tries = 0
-    while True:
-        positions = await desk.client(run).read_positions(run.credential, run.instrument, urgent=True)
-        if not isinstance(positions, VenueFault):
-            return next((p for p in positions if p.side is run.side), None)
-        if positions.error_class is ErrorClass.KEY:
-            await desk.journal.quarantine(run, positions.text)
-            raise KeyLostError("the venue refuses the account's key")
-        await desk.clock.sleep(outcome.retry_delay_s(tries, positions))
-        tries += 1
 
 
 def _move(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> None:

@@ -16,6 +16,7 @@ from marketbot.domain.side import Leg
 from marketbot.execution.absence import lookup_delay_s
 from marketbot.execution.closing import close_position
 from marketbot.execution.desk import Desk
+from marketbot.execution.holding import EmptyReads, read_held
 from marketbot.execution.resolve import look_up, note_unconfirmed
 from marketbot.execution.run import IntentRun, LegRun
 from marketbot.execution.siblings import position_went_away
@@ -25,8 +26,8 @@ PROTECT_DEADLINE_S = 8.0
 """A position that has no resting stop for this long after its fill was learnt is closed at the market."""
 STOP_DELAYS_S = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Waits before tries at a protective order; right after a fill the venue may not know the position yet. The last repeats."""
-ASK_POSITION_AFTER = 4
-"""Refusals for want of a position before the account is asked whether there still is one."""
+ASK_POSITION_AFTER = 3
+"""Tries at a protective order before the account is asked whether there still is a position."""
 MAX_TARGET_TRIES = 8
 """The stop rests already: a target that will not go in is left to reconciliation."""
 
@@ -68,7 +69,8 @@ async def protect(desk: Desk, run: IntentRun) -> None:
 async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -> Placed:
     """Place one protective leg at a venue where it is an order of its own; a refusal is tried again until the deadline."""
     client = desk.client(run)
-    tries = refusals_for_position = 0
+    tries = 0
+    empty = EmptyReads()
     if run.resumed and leg.state is OrderState.PLANNED:
         leg.move(OrderState.SUBMITTED)
         note_unconfirmed(desk, run, leg, None)
@@ -106,8 +108,7 @@ async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -
                 leg.move(OrderState.SUBMITTED)
                 note_unconfirmed(desk, run, leg, report)
             case ErrorClass.NO_POSITION:
-                refusals_for_position += 1
-                if refusals_for_position >= ASK_POSITION_AFTER and await _is_flat(desk, run):
+                if tries >= ASK_POSITION_AFTER and await _is_gone(desk, run, empty):
                     return Placed.POSITION_GONE
             case ErrorClass.KEY:
                 await desk.journal.quarantine(run, report.fault.text if report.fault else "")
@@ -156,8 +157,8 @@ async def _place_target(desk: Desk, run: IntentRun, started_s: float) -> Placed:
 
 async def _confirm_attached(desk: Desk, run: IntentRun, started_s: float) -> Placed:
     """Read the position until stop and target show on it; set what is missing."""
-    client = desk.client(run)
     tries = 0
+    empty = EmptyReads()
     held = run.seen_position
     while True:
         if held is not None:
@@ -178,11 +179,13 @@ async def _confirm_attached(desk: Desk, run: IntentRun, started_s: float) -> Pla
                     return Placed.WOULD_TRIGGER
         tries += 1
         await desk.clock.sleep(STOP_DELAYS_S[min(tries, len(STOP_DELAYS_S) - 1)])
-        positions = await client.read_positions(run.credential, run.instrument, urgent=True)
-        if isinstance(positions, VenueFault):
+        answer = await read_held(desk, run)
+        if isinstance(answer, VenueFault):
             continue
-        held = next((p for p in positions if p.side is run.side), None)
-        if held is None and tries >= ASK_POSITION_AFTER:
+        held = answer
+        if held is not None:
+            empty.interrupted()
+        elif empty.found_nothing(desk.clock.monotonic()):
             return Placed.POSITION_GONE
 
 
@@ -205,9 +208,13 @@ def _missing_legs(run: IntentRun, held: VenuePosition) -> list[Leg]:
     return missing
 
 
-async def _is_flat(desk: Desk, run: IntentRun) -> bool:
-    positions = await desk.client(run).read_positions(run.credential, run.instrument, urgent=True)
-    return not isinstance(positions, VenueFault) and not any(p.side is run.side for p in positions)
+async def _is_gone(desk: Desk, run: IntentRun, empty: EmptyReads) -> bool:
+    """Ask once more whether there still is a position, and count the answer."""
+    held = await read_held(desk, run)
+    if held is None:
+        return empty.found_nothing(desk.clock.monotonic())
+    empty.interrupted()
+    return False
 
 
 def _move(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> None:
