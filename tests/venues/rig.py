@@ -63,6 +63,14 @@ class Rig:
         """Start a simulator and a client of ``venue`` (``binance``, ``ccxt:bybit`` ...) on it."""
         speaks = _NATIVE[venue]
         simulator = await Simulator(Config(tls=True)).start()
+        try:
+            return await cls._connect(venue, speaks, simulator)
+        except BaseException:
+            await simulator.stop()
+            raise
+
+    @classmethod
+    async def _connect(cls, venue: str, speaks: str, simulator: Simulator) -> Rig:
         market = Market(Venue(venue), Environment.MAINNET)
         clients = await open_clients(
             Profile.SIMULATION,

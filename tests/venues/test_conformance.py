@@ -17,7 +17,7 @@ from marketbot.domain.venue import PositionMode
 from .rig import Rig
 
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
-CLIENTS = ["binance", "bybit"]
+CLIENTS = ["binance", "bybit", "ccxt:binanceusdm", "ccxt:bybit"]
 
 
 @pytest.fixture(params=CLIENTS)

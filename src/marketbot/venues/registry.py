@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from marketbot.domain.venue import BINANCE, BYBIT, Market, Profile, Venue
+from marketbot.domain.venue import BINANCE, BYBIT, CCXT_PREFIX, Market, Profile, Venue
 from marketbot.ports import Clock, VenueClient
 from marketbot.venues.binance import BinanceClient
 from marketbot.venues.binance import urls as binance_urls
 from marketbot.venues.bybit import BybitClient
 from marketbot.venues.bybit import urls as bybit_urls
+from marketbot.venues.ccxt import CcxtClient
+from marketbot.venues.ccxt.calls import LIMITS as CCXT_LIMITS
+from marketbot.venues.ccxt.dialect import dialect_of
+from marketbot.venues.ccxt.exchange import Exchange
 from marketbot.venues.clock import VenueClock
 from marketbot.venues.hosts import HostRefused, market_hosts
 from marketbot.venues.line import Line, Timeouts
@@ -45,12 +50,40 @@ async def open_clients(
     context = tls_context(ca_file)
     clients: dict[Market, VenueClient] = {}
     for market in markets:
-        if market.venue not in _CLIENTS:
+        url = (urls or {}).get(market)
+        if market.venue.startswith(CCXT_PREFIX):
+            clients[market] = _ccxt_client(market, profile, url, egress, context, clock, timeouts)
+        elif market.venue in _CLIENTS:
+            hosts = market_hosts(market, profile, url)
+            pace = Pace(_LIMITS[market.venue], egresses=len(egress), clock=clock)
+            line = Line(hosts, egress=egress, pace=pace, ssl_context=context)
+            clients[market] = _CLIENTS[market.venue](market, line, VenueClock(clock), timeouts)
+        else:
             raise HostRefused(f"{market} has no client")
-        hosts = market_hosts(market, profile, (urls or {}).get(market))
-        pace = Pace(_LIMITS[market.venue], egresses=len(egress), clock=clock)
-        line = Line(hosts, egress=egress, pace=pace, ssl_context=context)
-        clients[market] = _CLIENTS[market.venue](market, line, VenueClock(clock), timeouts)
     for client in clients.values():
         await client.open()
     return clients
+
+
+def _ccxt_client(
+    market: Market,
+    profile: Profile,
+    url: str | None,
+    egress: Sequence[str | None],
+    context: ssl.SSLContext,
+    clock: Clock,
+    timeouts: Timeouts | None,
+) -> CcxtClient:
+    exchange_id = market.venue.removeprefix(CCXT_PREFIX)
+    dialect = dialect_of(exchange_id)
+    exchange = Exchange(
+        exchange_id,
+        dialect,
+        environment=market.environment,
+        profile=profile,
+        url=url,
+        egress=egress,
+        ssl_context=context,
+        timeout_s=(timeouts or Timeouts()).bulk_s,
+    )
+    return CcxtClient(market, exchange, dialect, Pace(CCXT_LIMITS, egresses=len(egress), clock=clock), timeouts)

@@ -55,6 +55,9 @@ _PARAMETER_TEXTS: tuple[tuple[re.Pattern[str], ErrorClass], ...] = (
     (re.compile(r"not modified", re.IGNORECASE), _E.NO_CHANGE),
 )
 
+_MARGIN_MODE_FAILED = 3400045
+"""Set Margin Mode page (2026-07-24): the reason is in the text, and "not modified" is one."""
+
 _NO_POSITION = re.compile(r"reduce.?only|position is zero", re.IGNORECASE)
 
 
@@ -84,6 +87,8 @@ def _classify(http_status: int, code: int | None, text: str) -> ErrorClass:
         return _E.AMBIGUOUS
     if code == 10001:
         return _parameter_error(text)
+    if code == _MARGIN_MODE_FAILED:
+        return _E.NO_CHANGE if "not modified" in text.lower() else _E.MODE
     if code == 110017:
         return _E.NO_POSITION if _NO_POSITION.search(text) else _E.SIZE
     return _BY_CODE.get(code, _E.REFUSED)
