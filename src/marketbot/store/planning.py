@@ -35,6 +35,13 @@ PLANNING_LOCK = 0x6D62_706C_616E
 """The advisory lock of pages that plan entries, one at a time over all processes: two signals planned at once for one
 account would each find it free, and together break its limits."""
 
+# On tables that have grown since they were last analyzed, Postgres gathers and sorts all followers for each page: 20 ms instead
+# of 0.2 ms for the first fifty of ten thousand. Without sorts it walks the index and stops at the limit.
+_BEGIN_PAGE = """
+SELECT (SELECT action FROM signal WHERE signal_id = $1),
+       set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)
+"""
+
 # Superseded: the source has since said to close what this would open. Whoever has not entered yet, then, must not.
 _SIGNAL = """
 SELECT s.signal_id, s.source_id, s.action, s.symbol, s.price, s.sent_at, s.received_at, s.plan_lane, s.plan_after,
@@ -80,7 +87,7 @@ SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress, a.status, a.pa
        r.wallet_balance, r.available_balance, r.read_at
 FROM follow f
 JOIN account a ON a.account_id = f.account_id AND a.account_id > $2
-LEFT JOIN account_reading r ON r.account_id = a.account_id AND r.user_id = a.user_id
+LEFT JOIN account_reading r ON r.account_id = a.account_id AND r.account_id > $2 AND r.user_id = a.user_id
 WHERE f.source_id = $1 AND f.account_id > $2 {environment}
 ORDER BY f.account_id LIMIT $3
 """
@@ -202,7 +209,7 @@ class PostgresPlanning:
                 raise Unavailable("The database hung up while a page was being planned.") from error
 
     async def _open_page(self, connection: Connection, signal_id: SignalId) -> PostgresPlanPage | None:
-        action = await connection.fetchval("SELECT action FROM signal WHERE signal_id = $1", signal_id)
+        action = await connection.fetchval(_BEGIN_PAGE, signal_id)
         if action is not None and Action(action).is_entry:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", PLANNING_LOCK)
         signal = await connection.fetchrow(_SIGNAL_TO_PLAN, signal_id)
