@@ -29,7 +29,7 @@ from marketbot.ports import Clock
 FIRST_PAGE_SIZES = (50, 200)
 """Small pages at the start of a run, so that the first orders leave while the rest is still being planned."""
 PAGE_SIZE = 1_000
-OPEN_SIGNALS_MAX = 100
+SIGNALS_AT_ONCE = 100
 """Signals looked up at once; the next look-up finds the rest."""
 YIELD_EVERY = 100
 """Accounts decided before whatever else runs in this process gets a turn: some milliseconds."""
@@ -87,7 +87,7 @@ class Planner:
 
     async def open_signals(self) -> Sequence[SignalId]:
         """Return the signals that wait to be planned: closes first, then the oldest."""
-        return await self._store.open_signals(OPEN_SIGNALS_MAX)
+        return await self._store.open_signals(SIGNALS_AT_ONCE)
 
     async def plan_signal(self, signal_id: SignalId) -> PlanResult:
         """Plan what is left of one signal. Running it again, or at once with another, plans nothing twice."""
@@ -161,9 +161,9 @@ class Planner:
         return len(decisions) - denied.total(), denied
 
     async def _read(self, page: PlanPage, occasion: Occasion, followers: Sequence[Row]) -> PageReading:
-        """Read what decisions about these followers rest on; an expired entry rests on nothing."""
+        """Read what decisions about these followers rest on; an entry that is over for everybody rests on nothing."""
         reading = PageReading(occasion.signal, followers, self._wishes)
-        if occasion.expired:
+        if occasion.expired or occasion.signal.superseded:
             return reading
         day_start = occasion.now.replace(hour=0, minute=0, second=0, microsecond=0)
         accounts = reading.account_ids
