@@ -16,7 +16,7 @@ from simexchange.binance.streams import BinanceStreams
 from simexchange.engine.account import Account
 from simexchange.engine.market import Market
 from simexchange.engine.refusal import RefusedError
-from simexchange.faults import FaultKind, FaultPlan, FaultRule, Faults, Write
+from simexchange.faults import NO_FAULTS, FaultKind, FaultPlan, FaultRule, Faults, Write
 from simexchange.limits import LimitSettings, SourceLimit, Window
 from simexchange.wire.http import Fate, Reply, Request, Upgraded
 
@@ -65,7 +65,7 @@ class BinanceFace:
             params = read.parse(request.query, request.body)
             headers = self._charge_source(request.source, now, route, params)
             holder = self._identify(request, route, params, now)
-            plan = self._plan(request, route, holder)
+            plan = self._plan(request, route, holder) if self._faults.rules else NO_FAULTS
             delay_s = plan.delay_s
             if plan.instead is not None:
                 return self._instead(plan.instead, request.source, now, headers, delay_s)
@@ -215,18 +215,16 @@ def check_signature(secret: bytes, query: str, body: bytes, params: Params) -> N
     signature = params.get("signature")
     if not signature:
         raise missing("signature")
-    signed = _unsigned(query)
-    if body:
-        signed += _unsigned(body.decode("utf-8", "replace"))
-    if not hmac.compare_digest(hmac.digest(secret, signed.encode(), "sha256").hex().encode(), signature.lower().encode()):
+    signed = _unsigned(query.encode("latin-1")) + _unsigned(body)
+    if not hmac.compare_digest(hmac.digest(secret, signed, "sha256").hex().encode(), signature.lower().encode()):
         raise BinanceError(-1022, "Signature for this request is not valid.")
 
 
-def _unsigned(text: str) -> str:
-    at = text.find("signature=")
+def _unsigned(text: bytes) -> bytes:
+    at = text.find(b"signature=")
     if at < 0:
         return text
-    end = text.find("&", at)
+    end = text.find(b"&", at)
     before = text[: max(at - 1, 0)]
     return before if end < 0 else before + text[end:]
 

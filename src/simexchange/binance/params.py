@@ -10,6 +10,11 @@ from simexchange.engine.vocabulary import PositionSide, Side, TimeInForce
 Params = dict[str, str]
 
 DIGITS_MAX = 40
+MAGNITUDE_MAX = 18
+"""The power of ten of the largest and smallest number that is taken for one."""
+_SIDES = {side.value: side for side in Side}
+_POSITION_SIDES = {side.value: side for side in PositionSide}
+_TIMES_IN_FORCE = {value.value: value for value in TimeInForce}
 _CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 
 
@@ -42,7 +47,7 @@ def decimal(params: Params, name: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
-    if not value.is_finite() or len(text) > DIGITS_MAX:
+    if not value.is_finite() or len(text) > DIGITS_MAX or abs(value.adjusted()) > MAGNITUDE_MAX:
         raise BinanceError(-1100, f"Illegal characters found in parameter '{name}'.")
     return value
 
@@ -67,26 +72,26 @@ def flag(params: Params, name: str) -> bool:
 
 def side(params: Params) -> Side:
     """Return the order side."""
-    try:
-        return Side(required(params, "side"))
-    except ValueError:
-        raise BinanceError(-1117, "Invalid side.") from None
+    found = _SIDES.get(required(params, "side"))
+    if found is None:
+        raise BinanceError(-1117, "Invalid side.")
+    return found
 
 
 def position_side(params: Params) -> PositionSide:
     """Return the position side, BOTH when absent."""
-    try:
-        return PositionSide(params.get("positionSide") or "BOTH")
-    except ValueError:
-        raise BinanceError(-1121, "Invalid positionSide.") from None
+    found = _POSITION_SIDES.get(params.get("positionSide") or "BOTH")
+    if found is None:
+        raise BinanceError(-1121, "Invalid positionSide.")
+    return found
 
 
 def time_in_force(params: Params) -> TimeInForce:
     """Return the time in force, GTC when absent."""
-    try:
-        return TimeInForce(params.get("timeInForce") or "GTC")
-    except ValueError:
-        raise BinanceError(-1115, "Invalid timeInForce.") from None
+    found = _TIMES_IN_FORCE.get(params.get("timeInForce") or "GTC")
+    if found is None:
+        raise BinanceError(-1115, "Invalid timeInForce.")
+    return found
 
 
 def client_id(params: Params, name: str, made: str) -> str:

@@ -16,7 +16,7 @@ from simexchange.bybit.streams import BybitStreams
 from simexchange.engine.account import Account
 from simexchange.engine.market import Market
 from simexchange.engine.refusal import RefusedError
-from simexchange.faults import FaultKind, FaultPlan, FaultRule, Faults, Write
+from simexchange.faults import NO_FAULTS, FaultKind, FaultPlan, FaultRule, Faults, Write
 from simexchange.limits import LimitSettings, SourceLimit, Window
 from simexchange.wire.http import Fate, Reply, Request, Upgraded
 
@@ -64,7 +64,7 @@ class BybitFace:
         try:
             holder = self._identify(request, now) if route.signed else None
             params = read.parse(request.query, request.body)
-            plan = self._plan(request, route, params, holder)
+            plan = self._plan(request, route, params, holder) if self._faults.rules else NO_FAULTS
             delay_s = plan.delay_s
             if plan.instead is not None:
                 return self._instead(plan.instead, request.source, now, headers, delay_s)

@@ -13,6 +13,8 @@ from simexchange.engine.vocabulary import PositionSide, Side, TimeInForce
 Params = dict[str, Any]
 
 DIGITS_MAX = 40
+MAGNITUDE_MAX = 18
+"""The power of ten of the largest and smallest number that is taken for one."""
 _LINK_ID = re.compile(r"^[A-Za-z0-9_-]{1,45}$")
 _POSITION_SIDES = {0: PositionSide.BOTH, 1: PositionSide.LONG, 2: PositionSide.SHORT}
 POSITION_INDEX = {side: index for index, side in _POSITION_SIDES.items()}
@@ -75,7 +77,7 @@ def decimal(params: Params, name: str) -> Decimal | None:
         made = Decimal(value)
     except InvalidOperation:
         raise param_error(f"{name} invalid") from None
-    if not made.is_finite() or made < 0:
+    if not made.is_finite() or made < 0 or abs(made.adjusted()) > MAGNITUDE_MAX:
         raise param_error(f"{name} invalid")
     return made
 

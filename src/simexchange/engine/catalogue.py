@@ -6,7 +6,8 @@ from decimal import Decimal
 from simexchange.engine.instrument import Instrument
 from simexchange.engine.vocabulary import Venue
 
-INSTRUMENTS_A_VENUE = 500
+# Bybit lists more than the 500 that fit its default page, so that clients must follow the cursor, as in life.
+INSTRUMENTS = {Venue.BINANCE: 500, Venue.BYBIT: 520}
 
 # symbol base, tick, quantity step, price: as the two venues listed them in 2026, within the accuracy that matters here.
 KNOWN: dict[Venue, tuple[tuple[str, str, str, str], ...]] = {
@@ -67,14 +68,14 @@ _CONSONANTS = "BCDFGHJKLMNPRSTVXZ"
 _VOWELS = "AEIOU"
 
 
-def instruments(venue: Venue, seed: int, count: int = INSTRUMENTS_A_VENUE) -> dict[str, Instrument]:
+def instruments(venue: Venue, seed: int) -> dict[str, Instrument]:
     """Return the venue's instruments by symbol; the same seed gives the same ones."""
     made: dict[str, Instrument] = {}
     for known, *figures in KNOWN[venue]:
         instrument = _instrument(venue, known, *(Decimal(figure) for figure in figures))
         made[instrument.symbol] = instrument
     rng = random.Random(f"{seed}:instruments")  # noqa: S311 (repeatable data, not a secret)
-    while len(made) < count:
+    while len(made) < INSTRUMENTS[venue]:
         base = _ticker(rng)
         symbol = f"{base}USDT"
         if symbol in made:

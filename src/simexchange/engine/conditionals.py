@@ -1,6 +1,5 @@
 """Place, trigger and clear orders that wait for a price, with the venues' rules about siblings."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from simexchange.engine import matching
@@ -205,7 +204,7 @@ def amend(market: Market, conditional: Conditional, qty: Decimal | None, trigger
         index = market.triggers[conditional.ticket.symbol]
         index.remove(conditional)
         conditional.trigger = trigger
-        conditional.ticket = replace(conditional.ticket, trigger=trigger)
+        conditional.ticket = conditional.ticket._replace(trigger=trigger)
         index.add(conditional, trigger, rising=conditional.ticket.rising)
     conditional.updated_at_ms = market.time_ms()
     _tell(conditional)

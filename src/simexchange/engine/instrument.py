@@ -37,12 +37,12 @@ class Instrument:
         """Refuse a quantity off the step or outside the limits."""
         if qty <= 0:
             raise RefusedError(Reason.QTY_NOT_POSITIVE)
+        if qty > maximum:
+            raise RefusedError(Reason.QTY_ABOVE_MAXIMUM, maximum=format(maximum, "f"))
         if qty % self.qty_step:
             raise RefusedError(Reason.QTY_OFF_STEP, symbol=self.symbol)
         if qty < self.min_qty:
             raise RefusedError(Reason.QTY_BELOW_MINIMUM, minimum=format(self.min_qty, "f"))
-        if qty > maximum:
-            raise RefusedError(Reason.QTY_ABOVE_MAXIMUM, maximum=format(maximum, "f"))
 
     def check_price(self, price: Decimal) -> None:
         """Refuse a price that is not positive or off the tick."""

@@ -1,6 +1,7 @@
 """Record all that the exchange did, in order, for whoever audits its clients."""
 
-from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from simexchange.engine.order import Conditional, Order
 from simexchange.engine.vocabulary import Environment, LedgerEvent, Venue
@@ -12,10 +13,10 @@ class LedgerFullError(Exception):
     """The ledger reached its bound: an exchange that cannot record does not trade."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One event. `at` is epoch seconds; quantities and prices are decimal texts; `kind` is market, limit or the
-    purpose of a conditional order (stop, target, plain)."""
+class LedgerEntry(NamedTuple):
+    """One event. `at` is epoch seconds; `kind` is market, limit or the
+    purpose of a conditional order (stop, target, plain). A stop or target that came attached to an entry has no client
+    order id of its own and goes under the entry's; `kind` tells them apart."""
 
     seq: int
     at: float
@@ -29,8 +30,8 @@ class LedgerEntry:
     symbol: str
     side: str
     position_side: str
-    qty: str
-    price: str
+    qty: Decimal
+    price: Decimal
     reduce_only: bool
     close_position: bool
     note: str
@@ -45,7 +46,7 @@ class Ledger:
         self.entries: list[LedgerEntry] = []
 
     def record_order(
-        self, at: float, venue: Venue, environment: Environment, event: LedgerEvent, order: Order, qty: str, price: str
+        self, at: float, venue: Venue, environment: Environment, event: LedgerEvent, order: Order, qty: Decimal, price: Decimal
     ) -> None:
         """Record what happened to an order."""
         origin = order.origin
@@ -59,7 +60,7 @@ class Ledger:
                 event=event,
                 kind=origin.ticket.purpose.value if origin is not None else order.kind.value.lower(),
                 order_id=order.order_id,
-                client_order_id=order.client_order_id,
+                client_order_id=order.shown_client_order_id,
                 symbol=order.symbol,
                 side=order.side,
                 position_side=order.position_side,
@@ -90,19 +91,25 @@ class Ledger:
                 symbol=ticket.symbol,
                 side=ticket.side,
                 position_side=ticket.position_side,
-                qty=format(conditional.qty, "f"),
-                price=format(conditional.trigger, "f"),
+                qty=conditional.qty,
+                price=conditional.trigger,
                 reduce_only=ticket.reduce_only,
                 close_position=ticket.close_position,
                 note=conditional.ending.value,
             )
         )
 
-    def after(self, seq: int, limit: int) -> list[LedgerEntry]:
-        """Return at most `limit` entries that follow the one with that number."""
-        return self.entries[seq : seq + limit]
+    def after(self, seq: int, limit: int) -> list[dict[str, Any]]:
+        """Return at most `limit` entries that follow the one with that number; decimals as texts."""
+        return [_written(entry) for entry in self.entries[seq : seq + limit]]
 
     def _append(self, entry: LedgerEntry) -> None:
         if len(self.entries) >= LEDGER_ENTRIES_MAX:
             raise LedgerFullError
         self.entries.append(entry)
+
+
+def _written(entry: LedgerEntry) -> dict[str, Any]:
+    made = entry._asdict()
+    made["qty"], made["price"] = format(entry.qty, "f"), format(entry.price, "f")
+    return made

@@ -116,9 +116,7 @@ class Market:
 
     def record(self, event: LedgerEvent, order: Order, qty: Decimal, price: Decimal) -> None:
         """Write an order's event into the ledger."""
-        self.ledger.record_order(
-            self.clock.now(), self.venue, self.environment, event, order, format(qty, "f"), format(price, "f")
-        )
+        self.ledger.record_order(self.clock.now(), self.venue, self.environment, event, order, qty, price)
 
     def record_conditional(self, event: LedgerEvent, conditional: Conditional) -> None:
         """Write a conditional order's event into the ledger."""

@@ -336,7 +336,7 @@ def _end_reduce_only(market: Market, account: Account, position: Position) -> No
 
 def _cause(order: Order) -> tuple[str, str]:
     kind = order.origin.ticket.purpose.value if order.origin is not None else order.kind.value.lower()
-    return kind, order.client_order_id
+    return kind, order.shown_client_order_id
 
 
 def _tell(order: Order, fill_: Fill | None) -> None:

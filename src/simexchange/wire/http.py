@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 HEAD_BYTES_MAX = 32 * 1024
 BODY_BYTES_MAX = 1024 * 1024
@@ -42,8 +42,7 @@ class Fate(StrEnum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A whole request. Header names are lower case; `query` is as sent, without the question mark."""
 
     method: str
@@ -55,8 +54,7 @@ class Request:
     """The client's IP address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A reply. `headers` are whole extra lines, each with its line end."""
 
     body: bytes
