@@ -223,7 +223,6 @@ async def test_a_venue_that_does_not_answer_changes_nothing(bench: Bench) -> Non
     assert not done.readable
     assert (await bench.position(account_id))["protection"] == "protected"
     assert bench.reconciler.unreadable == 1
-    assert not bench.reconciler.is_ensured(account_id)
     await bench.world.control("DELETE", "/faults")
     assert (await bench.reconcile(account_id)).healed == 1
 

@@ -106,7 +106,10 @@ class BybitClient:
         """Look an order up among the open and recent ones, then in the history; a protective one on the position itself."""
         if leg.is_protective:
             positions = await self.read_positions(credential, instrument, urgent=True)
-            return positions if isinstance(positions, VenueFault) else decode.protection(positions, leg, side)
+            if isinstance(positions, VenueFault):
+                return positions
+            shown = decode.protection(positions, leg, side)
+            return await self._find_fired(credential, instrument, client_order_id, leg) if isinstance(shown, Absent) else shown
         query = encode.by_client_order_id(instrument, client_order_id)
         found: OrderReport | Absent | VenueFault = Absent()
         for path in (urls.REALTIME, urls.HISTORY):
@@ -115,6 +118,13 @@ class BybitClient:
             if not isinstance(found, Absent):
                 return found
         return found
+
+    async def _find_fired(
+        self, credential: Credential, instrument: Instrument, client_order_id: ClientOrderId, leg: Leg
+    ) -> OrderReport | Absent | VenueFault:
+        """Look for the child order by which a stop or target closed its position, among the recently closed ones."""
+        answer = await self._session.get(credential, urls.REALTIME, encode.closed_orders(instrument), urgent=True)
+        return self._value(answer, lambda result: decode.fired(result["list"], client_order_id, leg))
 
     async def cancel_order(
         self,

@@ -95,6 +95,20 @@ def protection(positions: tuple[VenuePosition, ...], leg: Leg, side: PositionSid
     return OrderReport(state=OrderState.ACCEPTED, trigger_price=prices[0])
 
 
+def fired(rows: Iterable[Json], client_order_id: ClientOrderId, leg: Leg) -> OrderReport | Absent:
+    """Find the fill of an attached stop or target among closed orders: a child has no id of its own, but names its parent's.
+
+    The parent is the entry of the same intent, whose id differs from ours in the two characters of leg and attempt alone. A child
+    that was set on the position later names no parent, and is not found.
+    """
+    stem = client_order_id[:-2]
+    for row in rows:
+        is_child = row.get("parentOrderLinkId", "")[:-2] == stem and _KIND.get(row.get("stopOrderType", "")) == leg.value
+        if is_child and row["orderStatus"] == "Filled":
+            return _order(row)
+    return Absent()
+
+
 def instruments(rows: Iterable[Json]) -> tuple[Instrument, ...]:
     """Read a page of instruments-info: USDT perpetuals only. What cannot be read is left out, what does not trade is marked."""
     found = []

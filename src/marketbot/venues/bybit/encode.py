@@ -132,6 +132,11 @@ def open_orders(instrument: Instrument) -> str:
     return f"{by_symbol(instrument)}&openOnly=0&limit=50"
 
 
+def closed_orders(instrument: Instrument) -> str:
+    """Name the latest closed orders (docs/v5/order/open-order, openOnly: up to 500 are kept)."""
+    return f"{by_symbol(instrument)}&openOnly=1&limit=50"
+
+
 def next_page(query: str, cursor: str) -> str:
     """Return the query of the page after; the cursor may hold anything."""
     return f"{query}&cursor={quote(cursor, safe='')}"

@@ -1,0 +1,146 @@
+"""Goes round the accounts: at once where a stop or target must have fired, often where something is held, slowly everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Protocol
+
+import structlog
+
+from marketbot.domain.ids import AccountId, Symbol
+from marketbot.domain.venue import BINANCE, BYBIT, Market, Venue
+from marketbot.ports import Clock, VenueClient
+from marketbot.reconciliation.reconcile import Reconciler
+from marketbot.store import positions as rows
+from marketbot.store.pool import Pool, is_unavailable
+from marketbot.store.positions import AccountPlace
+
+AT_ONCE_PER_MARKET = 16
+CROSSED_EVERY_S = 1.0
+CROSSED_PAGE = 2_000
+CROSSED_AGAIN_S = 5.0
+"""An account whose price is still beyond its stop after a look is looked at again after this long."""
+HOLDING_EVERY_S = 30.0
+ALL_EVERY_S = 1_800.0
+ALL_PAGE = 500
+LOOKS_PER_EGRESS_S: Mapping[Venue, float] = {BINANCE: 1.0, BYBIT: 20.0}
+"""Looks a second through one source address that the rounds may spend: about a quarter of what the venues' limits leave
+(Binance: a look weighs 7 of 2,400 a minute; Bybit: it is one of 600 requests in five seconds)."""
+LOOKS_PER_EGRESS_OTHERS_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Prices(Protocol):
+    """The live prices, as the market data worker keeps them."""
+
+    def get(self, market: Market, symbol: Symbol) -> tuple[Decimal, float] | None: ...
+
+
+class Sweep:
+    """Three rounds, side by side: crossed, holding, all. An account that somebody works on is left for the next round."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        pool: Pool,
+        clients: Mapping[Market, VenueClient],
+        prices: Prices,
+        clock: Clock,
+        *,
+        looks_per_egress_s: Mapping[Venue, float] = LOOKS_PER_EGRESS_S,
+    ) -> None:
+        self._reconciler = reconciler
+        self._pool = pool
+        self._clients = clients
+        self._prices = prices
+        self._clock = clock
+        self._looks = looks_per_egress_s
+        self._slots: dict[Market, asyncio.Semaphore] = {}
+        self._free_at_s: dict[tuple[Market, int], float] = {}
+        self._crossed_at_s: dict[AccountId, float] = {}
+        self.looked = 0
+        """Accounts looked at since the start."""
+
+    def __repr__(self) -> str:
+        return f"<Sweep looked={self.looked} crossed={len(self._crossed_at_s)}>"
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._every(CROSSED_EVERY_S, self.look_at_crossed), name="sweep-crossed")
+            group.create_task(self._every(HOLDING_EVERY_S, self.look_at_holding), name="sweep-holding")
+            group.create_task(self._every(ALL_EVERY_S, self.look_at_all), name="sweep-all")
+
+    async def look_at_crossed(self) -> int:
+        """Look at the accounts whose stop or target lies beyond the live price; the venue has closed their position, or is about
+        to. Not held to the rounds' budget: how many there are follows from the market, and each is looked at once in a while."""
+        now_s = self._clock.monotonic()
+        self._crossed_at_s = {each: at_s for each, at_s in self._crossed_at_s.items() if now_s - at_s < CROSSED_AGAIN_S}
+        prices: dict[tuple[Market, Symbol], Decimal] = {}
+        for symbol in await rows.held_symbols(self._pool):
+            for market in self._clients:
+                found = self._prices.get(market, symbol)
+                if found is not None:
+                    prices[market, symbol] = found[0]
+        places = await rows.accounts_crossed(self._pool, prices, CROSSED_PAGE)
+        due = [place for place in places if place.account_id not in self._crossed_at_s]
+        self._crossed_at_s.update((place.account_id, now_s) for place in due)
+        return await self._look_at_each(due, paced=False)
+
+    async def look_at_holding(self) -> int:
+        """Look at every account with an open position, those first whose position is not known to be protected."""
+        places = await rows.accounts_holding(self._pool, list(self._clients))
+        exposed = await self._look_at_each([place for place in places if place.exposed], paced=False)
+        return exposed + await self._look_at_each([place for place in places if not place.exposed])
+
+    async def look_at_all(self) -> int:
+        """Look at every account that may trade, page by page."""
+        looked, after = 0, AccountId(0)
+        while page := await rows.accounts_ready(self._pool, list(self._clients), after, ALL_PAGE):
+            after = page[-1].account_id
+            looked += await self._look_at_each(page)
+        return looked
+
+    async def _every(self, seconds: float, look: _Look) -> None:
+        while True:
+            try:
+                await look()
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                log.warning("sweep_waits_for_store", error=type(error).__name__)
+            await self._clock.sleep(seconds)
+
+    async def _look_at_each(self, places: list[AccountPlace], *, paced: bool = True) -> int:
+        done = await asyncio.gather(*(self._look(place, paced=paced) for place in places))
+        return sum(done)
+
+    async def _look(self, place: AccountPlace, *, paced: bool) -> bool:
+        """Reconcile one account in its turn; False when somebody works on it."""
+        if paced:
+            await self._clock.sleep(self._turn_in_s(place))
+        async with self._slots.setdefault(place.market, asyncio.Semaphore(AT_ONCE_PER_MARKET)):
+            if self._reconciler.locks.is_held(place.account_id):
+                return False
+            try:
+                await self._reconciler.reconcile_account(place.account_id)
+            except Exception as error:
+                if not is_unavailable(error):
+                    log.exception("account_not_reconciled", account_id=place.account_id)
+                return False
+            self.looked += 1
+            return True
+
+    def _turn_in_s(self, place: AccountPlace) -> float:
+        """Book the next look through an egress and return how long that is from now."""
+        key, now_s = (place.market, place.egress), self._clock.monotonic()
+        turn_s = max(now_s, self._free_at_s.get(key, now_s))
+        self._free_at_s[key] = turn_s + 1 / self._looks.get(place.market.venue, LOOKS_PER_EGRESS_OTHERS_S)
+        return turn_s - now_s
+
+
+class _Look(Protocol):
+    async def __call__(self) -> int: ...
