@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Litestar, Request, Response
@@ -21,6 +19,7 @@ from marketbot.api.peer import read_networks
 from marketbot.api.problems import ApiReason, api_problem, language
 from marketbot.api.refusal_log import BatchedRefusalLog
 from marketbot.api.webhook import receive_signal
+from marketbot.clock import SystemClock
 from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.intake.refused import StoreAway
 from marketbot.intake.service import Intake
@@ -33,19 +32,6 @@ from marketbot.vault.vault import Vault
 log = logger(__name__)
 
 
-class WallClock:
-    """The system's time, for intake; nothing here sleeps by it."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError("the API does not wait by the clock")
-
-
 def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None = None, clock: Clock | None = None) -> Litestar:
     """Build the ASGI application. It owns nothing it was given: pool and database are closed by the caller."""
     database = pool if isinstance(pool, Database) else Database(pool)
@@ -56,7 +42,7 @@ def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None
     state = State(
         {
             "database": database,
-            "intake": Intake(ledger, refusals, clock or WallClock()),
+            "intake": Intake(ledger, refusals, clock or SystemClock()),
             "readiness": Readiness(database),
             "operator_token_sha256": token_sha256(token),
             "trusted_proxies": read_networks(settings.trusted_proxies),
