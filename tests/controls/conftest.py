@@ -32,9 +32,9 @@ async def connection(database: str) -> AsyncIterator[Connection]:
         "INSERT INTO signal (source_id, dedup_key, action, symbol, body) VALUES (1, '1', 'open_long', 'BTCUSDT', '')"
     )
     await connection.execute(
-        "INSERT INTO chunk (signal_id, lane, venue, environment, egress, account_ids) VALUES"
-        " (1, 1, 'binance', 'mainnet', 0, '{1}'), (1, 1, 'ccxt:okx', 'mainnet', 0, '{3}'),"
-        " (1, 2, 'bybit', 'testnet', 0, '{2}'), (1, 0, 'binance', 'mainnet', 0, '{1}')"
+        "INSERT INTO chunk (signal_id, lane, venue, environment, account_ids) VALUES"
+        " (1, 1, 'binance', 'mainnet', '{1}'), (1, 1, 'ccxt:okx', 'mainnet', '{3}'),"
+        " (1, 2, 'bybit', 'testnet', '{2}'), (1, 0, 'binance', 'mainnet', '{1}')"
     )
     yield connection
     await connection.close()

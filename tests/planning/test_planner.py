@@ -36,7 +36,7 @@ async def test_an_entry_is_stored_with_its_three_orders_and_a_chunk(town: Town, 
     assert all(row["client_order_id"].startswith(f"mb{TAG}") for row in orders)
     chunk = await pool.fetchrow("SELECT * FROM chunk")
     assert chunk is not None
-    assert (chunk["lane"], chunk["venue"], chunk["environment"], chunk["egress"]) == (1, "binance", "mainnet", 0)
+    assert (chunk["lane"], chunk["venue"], chunk["environment"]) == (1, "binance", "mainnet")
     assert chunk["account_ids"] == [account]
     assert await town.state(signal) == "planned"
 
@@ -56,12 +56,9 @@ async def test_mainnet_is_planned_before_testnet_and_each_in_its_lane(town: Town
     signal = await town.signal()
     result = await town.planner().plan_signal(signal)
     assert (result.pages, result.queued) == (3, 300)
-    chunks = await pool.fetch(
-        "SELECT lane, venue, environment, egress, cardinality(account_ids) AS size FROM chunk ORDER BY chunk_id"
-    )
-    assert [row["lane"] for row in chunks] == [1, 1, 1, 1, 2, 2]
+    chunks = await pool.fetch("SELECT lane, venue, environment, cardinality(account_ids) AS size FROM chunk ORDER BY chunk_id")
+    assert [row["lane"] for row in chunks] == [1, 1, 2, 2]
     assert {(row["venue"], row["environment"]) for row in chunks if row["lane"] == 1} == {("bybit", "mainnet")}
-    assert sorted(row["egress"] for row in chunks if row["lane"] == 1) == [0, 0, 1, 1]
     assert [row["size"] for row in chunks if row["lane"] == 2] == [100, 50]
 
 

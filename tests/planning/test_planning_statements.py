@@ -17,7 +17,8 @@ IDS = list(range(1, 1001))
 # Statement, arguments, and tables that must not be read from end to end.
 STATEMENTS: dict[str, tuple[str, tuple[Any, ...], frozenset[str]]] = {
     "followers": (planning._FOLLOWERS_OF_ONE, (1, 0, 1000, "mainnet"), frozenset({"follow", "account", "account_reading"})),
-    "positions": (planning._POSITIONS, (IDS[:50], "BTCUSDT", NOW), frozenset({"position"})),
+    "positions": (planning._POSITIONS, (IDS[:50], "BTCUSDT"), frozenset({"position"})),
+    "results": (planning._RESULTS, (IDS[:50], NOW), frozenset({"realized_result"})),
     "operations": (planning._OPERATIONS, (IDS[:50], NOW), frozenset({"intent"})),
     "on their way": (planning._ON_THEIR_WAY, ([1, 2], IDS[:50]), frozenset({"intent", "signal", "outcome"})),
     "signal": (planning._SIGNAL_TO_PLAN, (1,), frozenset({"signal"})),

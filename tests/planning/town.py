@@ -153,6 +153,11 @@ class Town:
         } | columns
         places = ", ".join(f"${index}" for index in range(1, len(values) + 1))
         await self.pool.execute(f"INSERT INTO position ({', '.join(values)}) VALUES ({places})", *values.values())
+        if values.get("realized_pnl") is not None:
+            await self.pool.execute(
+                "INSERT INTO realized_result (account_id, closed_at, symbol, side, user_id, result) VALUES ($1, $2, $3, $4, $5, $6)",
+                *(values[name] for name in ("account_id", "closed_at", "symbol", "side", "user_id", "realized_pnl")),
+            )
 
     async def signal(
         self, action: str = "open_long", *, symbol: str = BTC, source_id: int | None = None, age_s: float = 0

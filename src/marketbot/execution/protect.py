@@ -42,10 +42,15 @@ class Placed(StrEnum):
 
 
 async def protect(desk: Desk, run: IntentRun) -> None:
-    """Bring a filled entry to its outcome: protected, closed at the market, or found closed already."""
+    """Bring a filled entry to its outcome: protected, closed at the market, or found closed already.
+
+    The position is written down once it is protected, milliseconds after the fill, and as ``protecting`` only where the first try
+    did not do it: until then the open chunk says that this account is being worked on.
+    """
     entry = run.legs[Leg.ENTRY]
     started_s = desk.clock.monotonic()
-    _write_position(desk, run, ProtectionState.PROTECTING)
+    if run.resumed:
+        _write_position(desk, run, ProtectionState.PROTECTING)
     if desk.client(run).traits.attaches_protection:
         placed = await _confirm_attached(desk, run, started_s)
     else:
@@ -81,6 +86,8 @@ async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -
             return Placed.IMPOSSIBLE
         if leg.leg is Leg.TAKE_PROFIT and tries >= MAX_TARGET_TRIES:
             return Placed.IMPOSSIBLE
+        if tries == 1 and leg.leg is Leg.STOP_LOSS:
+            _write_position(desk, run, ProtectionState.PROTECTING)
         if leg.state is OrderState.UNCONFIRMED:
             await _find_protection(desk, run, leg, tries)
             tries += 1
@@ -178,6 +185,8 @@ async def _confirm_attached(desk: Desk, run: IntentRun, started_s: float) -> Pla
                 if await _set_on_position(desk, run, run.legs[name]) is Placed.WOULD_TRIGGER:
                     return Placed.WOULD_TRIGGER
         tries += 1
+        if tries == 1 and run.protected_ms is None:
+            _write_position(desk, run, ProtectionState.PROTECTING)
         await desk.clock.sleep(STOP_DELAYS_S[min(tries, len(STOP_DELAYS_S) - 1)])
         answer = await read_held(desk, run)
         if isinstance(answer, VenueFault):

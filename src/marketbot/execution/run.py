@@ -108,6 +108,5 @@ class ClaimedChunk:
     signal_id: SignalId
     lane: Lane
     market: Market
-    egress: int
     account_ids: tuple[AccountId, ...]
     attempts: int

@@ -138,7 +138,7 @@ class Planner:
         reading = await self._read(page, occasion, followers)
 
         decisions: list[Decision] = []
-        chunks: dict[tuple[Market, int], list[AccountId]] = {}
+        chunks: dict[Market, list[AccountId]] = {}
         denied: Counter[DenialReason] = Counter()
         markets: dict[Market, MarketFacts] = {}
         for number, row in enumerate(followers, start=1):
@@ -154,7 +154,7 @@ class Planner:
                 denied[verdict.reason] += 1
                 continue
             decisions.append(verdict.intent)
-            chunks.setdefault((account.market, account.egress), []).append(account.account_id)
+            chunks.setdefault(account.market, []).append(account.account_id)
             if is_entry:
                 reading.count_entry(account.user_id)
         await page.write(decisions, chunks, occasion.now)
@@ -165,12 +165,15 @@ class Planner:
         reading = PageReading(occasion.signal, followers, self._wishes)
         if occasion.expired or occasion.signal.superseded:
             return reading
-        day_start = occasion.now.replace(hour=0, minute=0, second=0, microsecond=0)
         accounts = reading.account_ids
-        reading.add_positions(await page.positions(accounts, day_start), day_start)
+        reading.add_positions(await page.positions(accounts))
         if others := await page.others_open():
             reading.add_entries_on_their_way(await page.entries_on_their_way(others, accounts))
         if occasion.signal.action.is_entry:
+            limited = [row["account_id"] for row in followers if row["daily_loss_limit"] is not None]
+            if limited:
+                day_start = occasion.now.replace(hour=0, minute=0, second=0, microsecond=0)
+                reading.add_results(await page.results(limited, day_start))
             reading.add_operations(await page.operations(reading.user_ids, occasion.now - RATE_WINDOW))
         return reading
 

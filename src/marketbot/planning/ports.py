@@ -15,7 +15,11 @@ from marketbot.domain.policy import Policy
 from marketbot.domain.trading_state import Switches
 from marketbot.domain.venue import Environment, Market
 
-Row = Mapping[str, Any]
+
+class Row(Protocol):
+    """A row, read by column name."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 class ReferencePrices(Protocol):
@@ -35,7 +39,8 @@ class Instruments(Protocol):
 class PlanPage(Protocol):
     """One transaction in which one page of a signal is read, decided and written. It commits when its context ends well."""
 
-    signal: Row
+    @property
+    def signal(self) -> Row: ...
 
     async def policy(self) -> Policy: ...
 
@@ -49,8 +54,12 @@ class PlanPage(Protocol):
         """Return the next followers after ``after`` in the order of their ids, of one environment or of both."""
         ...
 
-    async def positions(self, accounts: Sequence[AccountId], day_start: datetime) -> Sequence[Row]:
-        """Return what is open, what was held in the signal's symbol, and what was closed since ``day_start``."""
+    async def positions(self, accounts: Sequence[AccountId]) -> Sequence[Row]:
+        """Return what is open, and what was held in the signal's symbol."""
+        ...
+
+    async def results(self, accounts: Sequence[AccountId], day_start: datetime) -> Sequence[Row]:
+        """Return (account_id, user_id, result): what the positions closed since ``day_start`` gained or lost."""
         ...
 
     async def entries_on_their_way(self, signals: Sequence[SignalId], accounts: Sequence[AccountId]) -> Sequence[Row]: ...
@@ -59,10 +68,8 @@ class PlanPage(Protocol):
         """Return (user_id, operations): the entries planned after ``since``."""
         ...
 
-    async def write(
-        self, decisions: Sequence[Decision], chunks: Mapping[tuple[Market, int], Sequence[AccountId]], now: datetime
-    ) -> None:
-        """Write the intents, their orders, and the chunks: of each (market, egress) the accounts that have an order."""
+    async def write(self, decisions: Sequence[Decision], chunks: Mapping[Market, Sequence[AccountId]], now: datetime) -> None:
+        """Write the intents, their orders, and the chunks: of each market the accounts that have an order."""
         ...
 
     async def advance(self, phase: int, after: AccountId) -> None:

@@ -91,8 +91,8 @@ class PageReading:
     def user_ids(self) -> list[UserId]:
         return list(set(self._owners.values()))
 
-    def add_positions(self, rows: Iterable[Row], day_start: datetime) -> None:
-        """Take in what is open, and of what is closed the time and the result."""
+    def add_positions(self, rows: Iterable[Row]) -> None:
+        """Take in what is open, and of what is closed the time."""
         for row in rows:
             account_id, closed_at = row["account_id"], row["closed_at"]
             if not self._is_owner(row):
@@ -105,8 +105,12 @@ class PageReading:
             if row["symbol"] == self._signal.symbol:
                 last = self._closed_at.get(account_id)
                 self._closed_at[account_id] = closed_at if last is None else max(last, closed_at)
-            if closed_at >= day_start and row["realized_pnl"] is not None:
-                self._realized[account_id] = self._realized.get(account_id, ZERO) + row["realized_pnl"]
+
+    def add_results(self, rows: Iterable[Row]) -> None:
+        """Take in what the day has brought so far."""
+        for row in rows:
+            if self._is_owner(row):
+                self._realized[row["account_id"]] = row["result"]
 
     def add_entries_on_their_way(self, rows: Iterable[Row]) -> None:
         """Take in entries of other signals that may become positions; they hold margin already."""

@@ -43,7 +43,6 @@ async def claim(pool: Pool, worker: int, lane: Lane, *, full: Sequence[Market], 
             signal_id=SignalId(row["signal_id"]),
             lane=Lane(row["lane"]),
             market=Market(Venue(row["venue"]), Environment(row["environment"])),
-            egress=row["egress"],
             account_ids=tuple(AccountId(number) for number in row["account_ids"]),
             attempts=row["attempts"],
         )

@@ -94,9 +94,15 @@ _FOLLOWERS_OF_BOTH = _FOLLOWERS.format(environment="")
 _FOLLOWERS_OF_ONE = _FOLLOWERS.format(environment="AND a.environment = $4")
 
 _POSITIONS = """
-SELECT account_id, user_id, symbol, side, protection, qty, entry_price, closed_at, realized_pnl
+SELECT account_id, user_id, symbol, side, protection, qty, entry_price, closed_at
 FROM position
-WHERE account_id = ANY($1::bigint[]) AND (protection <> 'closed' OR symbol = $2 OR closed_at >= $3)
+WHERE account_id = ANY($1::bigint[]) AND (protection <> 'closed' OR symbol = $2)
+"""
+
+_RESULTS = """
+SELECT account_id, user_id, sum(result) AS result FROM realized_result
+WHERE account_id = ANY($1::bigint[]) AND closed_at >= $2
+GROUP BY account_id, user_id
 """
 
 _ON_THEIR_WAY = """
@@ -150,8 +156,11 @@ class PostgresPlanPage:
             return await self._connection.fetch(_FOLLOWERS_OF_BOTH, source_id, after, limit)
         return await self._connection.fetch(_FOLLOWERS_OF_ONE, source_id, after, limit, environment.value)
 
-    async def positions(self, accounts: Sequence[AccountId], day_start: datetime) -> list[asyncpg.Record]:
-        return await self._connection.fetch(_POSITIONS, accounts, self.signal["symbol"], day_start)
+    async def positions(self, accounts: Sequence[AccountId]) -> list[asyncpg.Record]:
+        return await self._connection.fetch(_POSITIONS, accounts, self.signal["symbol"])
+
+    async def results(self, accounts: Sequence[AccountId], day_start: datetime) -> list[asyncpg.Record]:
+        return await self._connection.fetch(_RESULTS, accounts, day_start)
 
     async def entries_on_their_way(self, signals: Sequence[SignalId], accounts: Sequence[AccountId]) -> list[asyncpg.Record]:
         return await self._connection.fetch(_ON_THEIR_WAY, signals, accounts)
@@ -159,9 +168,7 @@ class PostgresPlanPage:
     async def operations(self, users: Sequence[UserId], since: datetime) -> list[asyncpg.Record]:
         return await self._connection.fetch(_OPERATIONS, users, since)
 
-    async def write(
-        self, decisions: Sequence[Decision], chunks: Mapping[tuple[Market, int], Sequence[AccountId]], now: datetime
-    ) -> None:
+    async def write(self, decisions: Sequence[Decision], chunks: Mapping[Market, Sequence[AccountId]], now: datetime) -> None:
         intents, orders = decision_rows(self._tag, self._signal_id, self.signal["symbol"], decisions, now)
         await self._copy("intent", INTENT_COLUMNS, intents)
         if orders:

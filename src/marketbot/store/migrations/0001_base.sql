@@ -160,9 +160,10 @@ CREATE TABLE refusal (
 );
 CREATE INDEX refusal_recent ON refusal (refused_at);
 
--- Exactly one per (signal, account): an order to be placed, or a denial with its reason.
+-- Exactly one per (signal, account): an order to be placed, or a denial with its reason. The rows of the hot path (intent,
+-- orders, order_event, outcome, position) carry no foreign keys: each would cost a look-up a row; the audit finds orphans.
 CREATE TABLE intent (
-    signal_id       bigint NOT NULL REFERENCES signal,
+    signal_id       bigint NOT NULL,
     account_id      bigint NOT NULL,
     user_id         bigint NOT NULL,
     lane            smallint NOT NULL CHECK (lane BETWEEN 0 AND 2),
@@ -187,14 +188,13 @@ CREATE TABLE intent (
 CREATE INDEX intent_by_user ON intent (user_id, planned_at) WHERE state = 'queued' AND lane > 0;
 CREATE INDEX intent_by_account ON intent (account_id, signal_id);
 
--- The queue: a chunk is the accounts of one market and egress that one worker takes at once.
+-- The queue: a chunk is the accounts of one market that one worker takes at once.
 CREATE TABLE chunk (
     chunk_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     signal_id    bigint NOT NULL REFERENCES signal,
     lane         smallint NOT NULL CHECK (lane BETWEEN 0 AND 2),
     venue        text NOT NULL,
     environment  environment NOT NULL,
-    egress       int NOT NULL,
     account_ids  bigint[] NOT NULL,
     attempts     int NOT NULL DEFAULT 0,
     claimed_by   bigint,
@@ -210,7 +210,6 @@ CREATE INDEX chunk_open ON chunk (signal_id) WHERE done_at IS NULL;
 
 CREATE SEQUENCE worker_number;
 
--- No foreign key leads from here to intent: each would cost a look-up an order on the hot path; the audit finds orphans.
 -- One row a leg and attempt, stored before the wire. The unique client order id is the authority on "sent once": venues
 -- promise less (Binance keeps ids unique among open orders only).
 CREATE TABLE orders (
@@ -288,10 +287,10 @@ CREATE TABLE outcome (
 -- What each account holds, as last proven by its venue. One row an account, instrument and side; it lives on as ``closed``
 -- for the cooldown.
 CREATE TABLE position (
-    account_id    bigint NOT NULL REFERENCES account ON DELETE CASCADE,
+    account_id    bigint NOT NULL,
     symbol        text NOT NULL,
     side          position_side NOT NULL,
-    user_id       bigint NOT NULL REFERENCES app_user,
+    user_id       bigint NOT NULL,
     -- The signal that opened it; NULL when a person did, at the venue.
     signal_id     bigint,
     protection    protection_state NOT NULL,
@@ -311,6 +310,18 @@ CREATE TABLE position (
 ) WITH (fillfactor = 70);
 CREATE INDEX position_open ON position (account_id) WHERE protection <> 'closed';
 CREATE INDEX position_unprotected ON position (opened_at) WHERE protection IN ('naked', 'protecting', 'closing');
+
+-- Append-only: what each closed position gained or lost, before fees. A position's own row is used again by the next one.
+CREATE TABLE realized_result (
+    account_id  bigint NOT NULL,
+    closed_at   timestamptz NOT NULL,
+    symbol      text NOT NULL,
+    side        position_side NOT NULL,
+    user_id     bigint NOT NULL,
+    signal_id   bigint,
+    result      numeric NOT NULL,
+    PRIMARY KEY (account_id, closed_at, symbol, side)
+);
 
 -- A position's row may only move along the machine's edges.
 CREATE FUNCTION check_protection_edge() RETURNS trigger LANGUAGE plpgsql AS $$

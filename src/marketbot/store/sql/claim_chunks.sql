@@ -7,4 +7,4 @@ WHERE chunk_id IN (
     ORDER BY lane, chunk_id
     LIMIT $5
     FOR UPDATE SKIP LOCKED)
-RETURNING chunk_id, signal_id, lane, venue, environment, egress, account_ids, attempts
+RETURNING chunk_id, signal_id, lane, venue, environment, account_ids, attempts
