@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from marketbot.accounts.balances import BalanceSweep
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
 from marketbot.clock import SystemClock
@@ -23,6 +24,8 @@ from marketbot.observability.execution_watch import ExecutionWatch
 from marketbot.observability.metrics import Stage
 from marketbot.planning.planner import Planner
 from marketbot.ports import VenueClient
+from marketbot.reconciliation.reconcile import Reconciler
+from marketbot.reconciliation.sweep import Sweep
 from marketbot.settings import Settings
 from marketbot.store.installation import Installation, open_installation
 from marketbot.store.instruments import replace_known_symbols
@@ -67,6 +70,8 @@ class Engine:
     presence: Presence
     controls: Controls
     connector: Connector
+    sweep: Sweep
+    balances: BalanceSweep
     locks: AccountLocks
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -111,6 +116,8 @@ class Engine:
             ("presence", self.presence.run()),
             ("gauges", run_gauges(self.pool)),
             ("connector", self.connector.run(asyncio.Event(), connecting)),
+            ("sweep", self.sweep.run()),
+            ("balances", self.balances.run()),
             ("keyring", _refresh_keyring(self.keyring)),
         )
 
@@ -141,6 +148,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     markets = Markets(pool, data, open_client, clients)
     desk = Desk(clients, journal, clock, controls.switches, ExecutionWatch())
     locks = AccountLocks()
+    reconciler = Reconciler(desk, pool, keyring, locks, data.instruments.get, tag=installation.tag)
     listeners = [Listener(dsn, [channel], name=f"engine {channel}") for channel in CHANNELS]
     for listener in listeners:
         listener.start()
@@ -156,7 +164,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         keyring=keyring,
         dispatcher=Dispatcher(
             pool,
-            Executor(desk, locks),
+            Executor(desk, locks, reconciler),
             keyring,
             data.instruments.get,
             tag=installation.tag,
@@ -167,7 +175,9 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         planner=Planner(PostgresPlanning(pool, installation.tag), data.prices, data.instruments, clock),
         presence=presence,
         controls=controls,
-        connector=Connector(pool, keyring, clients, data.instruments.get, clock, controls.policy),
+        connector=Connector(pool, keyring, clients, data.instruments.get, clock, controls.policy, held=reconciler.note_holdings),
+        sweep=Sweep(reconciler, pool, clients, data.prices, clock),
+        balances=BalanceSweep(pool, keyring, clients, clock),
         locks=locks,
     )
 

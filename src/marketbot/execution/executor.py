@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from marketbot.domain.ids import AccountId
 from marketbot.domain.lane import Lane
@@ -18,6 +18,9 @@ from marketbot.execution.run import IntentRun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+
+ENSURE_AGAIN_S = 1.0
 
 
 class AccountLocks:
@@ -45,12 +48,23 @@ class AccountLocks:
         return len(self._held)
 
 
+class Reconciliation(Protocol):
+    """Whether an account has been compared with its venue since this process started."""
+
+    def is_ensured(self, account_id: AccountId) -> bool: ...
+
+    async def ensure(self, account_id: AccountId) -> bool:
+        """Compare it now, once for all who ask; False when the venue could not be read."""
+        ...
+
+
 class Executor:
     """Brings every run of a chunk to its outcome; a run ends only with one."""
 
-    def __init__(self, desk: Desk, locks: AccountLocks) -> None:
+    def __init__(self, desk: Desk, locks: AccountLocks, reconciliation: Reconciliation) -> None:
         self.desk = desk
         self.locks = locks
+        self._reconciliation = reconciliation
 
     async def run(self, runs: Sequence[IntentRun], free_slot: Callable[[], None]) -> None:
         """Return once every run has its outcome stored. ``free_slot`` is called once per run, early."""
@@ -74,6 +88,9 @@ class Executor:
                 free_slot()
 
         try:
+            if run.lane is not Lane.RISK_REDUCING and not self._reconciliation.is_ensured(run.account_id):
+                free_once()
+                await self._ensure(run)
             async with self.locks.hold(run.account_id):
                 if run.lane is Lane.RISK_REDUCING:
                     free_once()
@@ -84,6 +101,16 @@ class Executor:
             self._give_up(run)
         finally:
             free_once()
+
+    async def _ensure(self, run: IntentRun) -> None:
+        """Have the account compared with its venue before its first entry; an entry whose window passes meanwhile will lapse.
+
+        What another attempt at the chunk may have sent is looked up by the run itself, so a resumed one does not wait.
+        """
+        while not run.resumed and not await self._reconciliation.ensure(run.account_id):
+            if self.desk.entry_is_barred(run) is not None:
+                return
+            await self.desk.clock.sleep(ENSURE_AGAIN_S)
 
     def _give_up(self, run: IntentRun) -> None:
         """End a run whose account nobody can act for; a position it holds stays on the list of unprotected ones."""
