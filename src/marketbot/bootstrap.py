@@ -35,6 +35,7 @@ from marketbot.store.planning import PostgresPlanning
 from marketbot.store.pool import Pool, open_pool
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
+from marketbot.venues.wire import HandshakeRoom
 from marketbot.workers.controls import Controls
 from marketbot.workers.dispatch import Dispatcher
 from marketbot.workers.gauges import run_gauges
@@ -46,6 +47,8 @@ from marketbot.workers.presence import Presence
 CHANNELS = ("signal", "chunk", "control", "account", "account")
 """One listener for each loop that waits for nudges: a nudge taken by one must not be missed by another."""
 KEYRING_POLL_S = 1.0
+MAX_HANDSHAKES = 8
+"""TLS handshakes of this process under way at once, over all markets and egress addresses."""
 
 
 class SimulatorUnknownError(MarketBotError):
@@ -135,8 +138,12 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     urls, ca_file = simulator_urls(settings)
     egress: Sequence[str | None] = settings.egress_addresses or (None,)
 
+    handshakes = HandshakeRoom(MAX_HANDSHAKES)
+
     async def open_client(market: Market) -> VenueClient:
-        opened = await open_clients(settings.profile, [market], clock=clock, egress=egress, urls=urls, ca_file=ca_file)
+        opened = await open_clients(
+            settings.profile, [market], clock=clock, egress=egress, urls=urls, ca_file=ca_file, handshakes=handshakes
+        )
         return opened[market]
 
     async def publish(market: Market, instruments: Sequence[Instrument]) -> None:

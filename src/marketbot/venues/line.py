@@ -14,7 +14,7 @@ from marketbot.venues.answer import Refusal, unsent, wire_refusal
 from marketbot.venues.hosts import MarketHosts
 from marketbot.venues.limits import Cost
 from marketbot.venues.pace import Pace
-from marketbot.venues.wire import Endpoint, Reply, Wire, WireError
+from marketbot.venues.wire import Endpoint, HandshakeRoom, Reply, Wire, WireError
 
 MAX_CONNECTIONS = 64
 RESERVED_CONNECTIONS = 8
@@ -52,12 +52,14 @@ class Line:
         pace: Pace,
         ssl_context: ssl.SSLContext | None,
         max_connections: int = MAX_CONNECTIONS,
+        handshakes: HandshakeRoom | None = None,
     ) -> None:
         self.hosts = hosts
         self.pace = pace
         self._egress = tuple(egress)
         self._ssl_context = ssl_context
         self._max_connections = max_connections
+        self._handshakes = handshakes
         self.wires: tuple[Wire, ...] = ()
         self.key_wires: tuple[Wire, ...] = ()
 
@@ -77,6 +79,7 @@ class Line:
             ssl_context=self._ssl_context if endpoint.encrypted else None,
             max_connections=connections,
             reserved=min(RESERVED_CONNECTIONS, connections // 4),
+            handshakes=self._handshakes,
         )
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ from marketbot.venues.clock import VenueClock
 from marketbot.venues.hosts import HostRefused, market_hosts
 from marketbot.venues.line import Line, Timeouts
 from marketbot.venues.pace import Pace
-from marketbot.venues.wire import tls_context
+from marketbot.venues.wire import HandshakeRoom, tls_context
 
 _LIMITS = {BINANCE: binance_urls.LIMITS, BYBIT: bybit_urls.LIMITS}
 _CLIENTS: dict[Venue, type[BinanceClient] | type[BybitClient]] = {BINANCE: BinanceClient, BYBIT: BybitClient}
@@ -35,12 +35,13 @@ async def open_clients(
     urls: Mapping[Market, str] | None = None,
     ca_file: Path | None = None,
     timeouts: Timeouts | None = None,
+    handshakes: HandshakeRoom | None = None,
 ) -> dict[Market, VenueClient]:
     """Return an open client for every market.
 
     ``egress`` are the source addresses that ``Credential.egress`` counts from 0; None lets the system choose. ``urls`` holds the
     simulator's addresses under the simulation profile, and may pick one of a market's own hosts under the live one. ``ca_file`` is
-    the simulator's authority; the live profile trusts the system's alone.
+    the simulator's authority; the live profile trusts the system's alone. Clients opened with the same ``handshakes`` share that bound.
 
     Raises:
         HostRefused: a market has no client, or an address does not belong to it.
@@ -56,7 +57,7 @@ async def open_clients(
         elif market.venue in _CLIENTS:
             hosts = market_hosts(market, profile, url)
             pace = Pace(_LIMITS[market.venue], egresses=len(egress), clock=clock)
-            line = Line(hosts, egress=egress, pace=pace, ssl_context=context)
+            line = Line(hosts, egress=egress, pace=pace, ssl_context=context, handshakes=handshakes)
             clients[market] = _CLIENTS[market.venue](market, line, VenueClock(clock), timeouts)
         else:
             raise HostRefused(f"{market} has no client")

@@ -35,3 +35,26 @@ def connections_wanted(*, waiting: int, in_flight: int, service_s: float, stalle
     if stalled:
         return in_flight + waiting
     return max(1, min(in_flight + waiting, ceil(waiting * service_s / TARGET_WAIT_S)))
+
+
+class HandshakeRoom:
+    """Bounds the handshakes under way over all pools that share it.
+
+    Hundreds at once would keep the CPU from the requests whose answers show that so many connections are not needed.
+    """
+
+    __slots__ = ("_bound", "_busy")
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._busy = 0
+
+    def enter(self) -> bool:
+        """Take a place; False when there is none."""
+        if self._busy >= self._bound:
+            return False
+        self._busy += 1
+        return True
+
+    def leave(self) -> None:
+        self._busy -= 1

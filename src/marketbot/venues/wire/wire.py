@@ -10,7 +10,7 @@ from marketbot.venues.wire.connector import Connector
 from marketbot.venues.wire.counters import Counters
 from marketbot.venues.wire.endpoint import Endpoint
 from marketbot.venues.wire.errors import Fault, Stage, WireError, WireFailure
-from marketbot.venues.wire.growth import STALLED_AFTER_S, ServiceTime, connections_wanted
+from marketbot.venues.wire.growth import STALLED_AFTER_S, HandshakeRoom, ServiceTime, connections_wanted
 from marketbot.venues.wire.reply import Reply
 
 MAX_CONNECTIONS = 64
@@ -44,6 +44,7 @@ class Wire:
         max_waiting: int = MAX_WAITING,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
+        handshakes: HandshakeRoom | None = None,
     ) -> None:
         if not 0 <= reserved < max_connections or max_connecting < 1 or max_waiting < 1:
             raise ValueError("bounds must leave room for at least one ordinary connection")
@@ -60,6 +61,7 @@ class Wire:
         self._max_connections = max_connections
         self._max_normal = max_connections - reserved
         self._max_connecting = max_connecting
+        self._handshakes = handshakes or HandshakeRoom(max_connecting)
         self._idle_timeout_s = idle_timeout_s
         self._idle_tick_s = min(IDLE_TICK_S, idle_timeout_s)
         self._loop = asyncio.get_running_loop()
@@ -131,9 +133,12 @@ class Wire:
         missing = min(connections, self._max_connections) - len(self._open) - len(self._connects)
         failed_before = self.counters.connects_failed
         while not self._closed and (missing > 0 or self._connects):
-            while missing > 0 and len(self._connects) < self._max_connecting:
+            while missing > 0 and len(self._connects) < self._max_connecting and self._handshakes.enter():
                 self._spawn_connect()
                 missing -= 1
+            if not self._connects:
+                await asyncio.sleep(DEADLINE_TICK_S)
+                continue
             await asyncio.wait(self._connects, return_when=asyncio.FIRST_COMPLETED)
             if self.counters.connects_failed > failed_before:
                 raise WireError(Stage.NOT_SENT, self._connect_fault.failure, self._connect_fault.detail)
@@ -291,12 +296,15 @@ class Wire:
             stalled=bool(self._open) and self._loop.time() - self._progress_at > STALLED_AFTER_S,
         )
         for _ in range(len(self._connects), min(wanted - len(self._open), room, self._max_connecting)):
+            if not self._handshakes.enter():
+                break
             self._spawn_connect()
 
     def _spawn_connect(self) -> None:
         task = self._loop.create_task(self._connect())
         self._connects.add(task)
         task.add_done_callback(self._connects.discard)
+        task.add_done_callback(lambda _: self._handshakes.leave())
 
     async def _connect(self) -> None:
         task = asyncio.current_task()
