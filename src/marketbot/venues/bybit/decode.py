@@ -37,7 +37,9 @@ _STATE = {
 def decimal(value: object) -> Decimal:
     """Read a number that the venue sends as a string. A bare JSON number has been through a float already: refused."""
     if type(value) is str:
-        return Decimal(value)
+        number = Decimal(value)
+        if number.is_finite():  # "NaN" is a Decimal too, and compares with nothing
+            return number
     raise ValueError("a decimal must come as a string")
 
 
