@@ -212,13 +212,15 @@ class Connector:
             return NotNow(VenueFault(ErrorClass.RETRYABLE, type(error).__name__, "it could not be connected"))
 
     async def _write_soon(self) -> None:
-        await asyncio.sleep(WRITE_EVERY_S)
-        try:
-            await self._write()
-        except Exception as error:
-            if not is_unavailable(error):
-                raise
-            log.warning("connector_waits_for_store", error=type(error).__name__)
+        # What ends while a batch is being written has seen this task at work: it is for this task to write it too.
+        while self._done:
+            await asyncio.sleep(WRITE_EVERY_S)
+            try:
+                await self._write()
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                log.warning("connector_waits_for_store", error=type(error).__name__)
 
     async def _write(self) -> None:
         """Store what is known by now, in pages; what cannot be stored is found as ``connecting`` again and tried anew."""
