@@ -283,6 +283,29 @@ async def test_a_halt_stops_an_entry_that_is_not_on_the_wire(traits: VenueTraits
 
 
 @TRAITS
+async def test_an_entry_that_its_close_has_overtaken_is_not_sent(traits: VenueTraits) -> None:
+    venue, clock = make(traits)
+    desk, journal = desk_for(venue, clock)
+    closing = exit_run(venue, clock)
+    closing.signal_id = SignalId(8)
+    await run_exit(desk, closing)
+    await run_entry(desk, entry_run(venue, clock), lambda: None)
+    assert journal.outcomes == [("lapsed", "POSITION_GONE"), ("lapsed", "SUPERSEDED_BY_CLOSE")]
+    assert not venue.executed
+
+
+@TRAITS
+async def test_a_close_bars_no_entry_that_came_after_it(traits: VenueTraits) -> None:
+    venue, clock = make(traits)
+    desk, journal = desk_for(venue, clock)
+    closing = exit_run(venue, clock)
+    closing.signal_id = SignalId(6)
+    await run_exit(desk, closing)
+    await run_entry(desk, entry_run(venue, clock), lambda: None)
+    assert journal.outcomes[-1] == ("ordered", None)
+
+
+@TRAITS
 @given(faults=st.lists(st.sampled_from(Fault), max_size=10), blind=st.integers(0, 4))
 @settings(max_examples=200, deadline=None)
 async def test_an_exit_always_ends_flat(traits: VenueTraits, faults: list[Fault], blind: int) -> None:

@@ -32,7 +32,7 @@ class Switchboard(Protocol):
 class Switched:
     """What a command did, and how much of the world it covers at this moment.
 
-    ``queued_chunks`` counts those that hold at least one covered account's entry: a halt stops these, ``reducing`` does not.
+    ``queued_chunks`` counts those that hold at least one covered account's entry: what of them is not on the wire yet lapses.
     """
 
     scope: Scope
@@ -46,7 +46,7 @@ class Switched:
 async def halt(
     switchboard: Switchboard, scope: Scope, key: str = "", state: TradingState = TradingState.HALTED, reason: str = ""
 ) -> Switched:
-    """Stop entries in ``scope``; ``reducing`` lets those go out that are queued. Closes and stops always pass.
+    """Stop entries in ``scope``, queued ones too. Closes and stops always pass.
 
     Raises:
         ControlRefused: there is nothing of that name, or the command makes no sense.

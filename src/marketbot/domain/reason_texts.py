@@ -186,6 +186,10 @@ LAPSE_TEXTS: dict[LapseReason, Text] = {
         "The position was already closed at the exchange, so there was nothing left to close.",
         "A posição já estava fechada na corretora, e não havia mais nada a fechar.",
     ),
+    _L.SUPERSEDED_BY_CLOSE: Text(
+        "Its source had closed this position before the order was sent, so nothing was opened.",
+        "A fonte já tinha encerrado esta posição antes do envio da ordem, e nada foi aberto.",
+    ),
 }
 
 REJECTION_TEXTS: dict[RejectionReason, Text] = {

@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class TradingState(StrEnum):
-    """``reducing`` lets only closes and stops through; ``halted`` too, and stops entries already queued."""
+    """Both let only closes and stops through, and lapse entries that are queued and not on the wire yet.
+
+    ``halted`` says that somebody stopped trading; ``reducing`` that positions are being run down on purpose.
+    """
 
     ACTIVE = "active"
     REDUCING = "reducing"

@@ -43,6 +43,7 @@ async def run_exit(desk: Desk, run: IntentRun) -> None:
 
 async def _close_side(desk: Desk, run: IntentRun) -> bool:
     """Close one side; False when there was nothing to close and nothing had been sent."""
+    desk.closes.note(run.account_id, run.symbol, run.side, run.signal_id)
     leg = run.legs[Leg.EXIT]
     held = await held_now(desk, run)
     if held is None and run.guards is not None:

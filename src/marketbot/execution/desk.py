@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.reasons import LapseReason
 from marketbot.domain.trading_state import Switches, TradingState
 from marketbot.domain.venue import Market
+from marketbot.execution.closes import Closes
 from marketbot.execution.journal import Journal
 from marketbot.execution.run import IntentRun
 from marketbot.ports import Clock, VenueClient
@@ -46,6 +47,7 @@ class Desk:
     clock: Clock
     switches: Callable[[], Switches]
     watch: Watch
+    closes: Closes = field(default_factory=Closes)
 
     def client(self, run: IntentRun) -> VenueClient:
         return self.clients[run.market]
@@ -56,6 +58,8 @@ class Desk:
             return LapseReason.EXECUTION_WINDOW_PASSED
         if run.quarantined:
             return LapseReason.ACCOUNT_QUARANTINED
+        if run.superseded or self.closes.supersede(run.account_id, run.symbol, run.side, run.signal_id):
+            return LapseReason.SUPERSEDED_BY_CLOSE
         state = self.switches().state_for(
             environment=run.market.environment,
             venue=run.market.venue,

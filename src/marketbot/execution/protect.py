@@ -79,7 +79,7 @@ async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -
     if run.resumed and leg.state is OrderState.PLANNED:
         leg.move(OrderState.SUBMITTED)
         note_unconfirmed(desk, run, leg, None)
-    while leg.state is not OrderState.ACCEPTED:
+    while leg.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
         if leg.state in SETTLED:
             return Placed.POSITION_GONE
         if desk.clock.monotonic() - started_s > PROTECT_DEADLINE_S and leg.leg is Leg.STOP_LOSS:
@@ -94,11 +94,8 @@ async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -
             continue
         await desk.clock.sleep(STOP_DELAYS_S[min(tries, len(STOP_DELAYS_S) - 1)])
         tries += 1
-        assert leg.trigger_price is not None
         leg.move(OrderState.SUBMITTED)
-        report = await client.submit_protection(
-            run.credential, ProtectiveOrder(run.instrument, leg.client_order_id, leg.leg, run.side, leg.trigger_price)
-        )
+        report = await client.submit_protection(run.credential, _protective_order(run, leg))
         if report.state not in (OrderState.REJECTED, OrderState.PLANNED):
             if report.state is OrderState.UNCONFIRMED:
                 note_unconfirmed(desk, run, leg, report)
@@ -199,13 +196,24 @@ async def _confirm_attached(desk: Desk, run: IntentRun, started_s: float) -> Pla
 
 
 async def _set_on_position(desk: Desk, run: IntentRun, leg: LegRun) -> Placed:
-    assert leg.trigger_price is not None
-    report = await desk.client(run).submit_protection(
-        run.credential, ProtectiveOrder(run.instrument, leg.client_order_id, leg.leg, run.side, leg.trigger_price)
-    )
+    report = await desk.client(run).submit_protection(run.credential, _protective_order(run, leg))
     if report.fault is not None and report.fault.error_class is ErrorClass.WOULD_TRIGGER:
         return Placed.WOULD_TRIGGER
     return Placed.RESTS
+
+
+def _protective_order(run: IntentRun, leg: LegRun) -> ProtectiveOrder:
+    assert leg.trigger_price is not None
+    sibling = run.legs.get(Leg.TAKE_PROFIT if leg.leg is Leg.STOP_LOSS else Leg.STOP_LOSS)
+    stands = sibling is not None and sibling.state not in SETTLED
+    return ProtectiveOrder(
+        instrument=run.instrument,
+        client_order_id=leg.client_order_id,
+        leg=leg.leg,
+        side=run.side,
+        trigger_price=leg.trigger_price,
+        sibling_price=sibling.trigger_price if sibling is not None and stands else None,
+    )
 
 
 def _missing_legs(run: IntentRun, held: VenuePosition) -> list[Leg]:

@@ -77,6 +77,8 @@ class IntentRun:
     attempts: int
     leverage_set: Decimal | None = None
     quarantined: bool = False
+    superseded: bool = False
+    """A later signal of the same source closes what this entry would open."""
     legs: dict[Leg, LegRun] = field(default_factory=dict)
     claimed_ms: int | None = None
     sent_ms: int | None = None

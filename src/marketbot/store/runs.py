@@ -95,6 +95,7 @@ def _run(
         attempts=chunk.attempts,
         leverage_set=row["leverage_set"],
         quarantined=row["status"] != "ready",
+        superseded=row["superseded"],
     )
     run.claimed_ms = run.since_received_ms(now)
     if chunk.lane is Lane.RISK_REDUCING:

@@ -1,8 +1,15 @@
-SELECT i.account_id, i.user_id, i.side, i.qty, i.leverage, i.stop_price, i.target_price, s.symbol, s.received_at,
+WITH sent AS MATERIALIZED (
+    SELECT s.symbol, s.received_at,
+           EXISTS (SELECT FROM signal c
+                   WHERE c.signal_id > s.signal_id AND c.source_id = s.source_id AND c.symbol = s.symbol
+                     AND c.action = ANY (CASE s.action WHEN 'open_long' THEN '{close_long,close_all}'::signal_action[]
+                                                       WHEN 'open_short' THEN '{close_short,close_all}'::signal_action[] END)
+                  ) AS superseded
+    FROM signal s WHERE s.signal_id = $1)
+SELECT i.account_id, i.user_id, i.side, i.qty, i.leverage, i.stop_price, i.target_price, s.symbol, s.received_at, s.superseded,
        a.status, l.leverage AS leverage_set, (x.account_id IS NOT NULL) AS is_done
-FROM intent i
-JOIN signal s ON s.signal_id = i.signal_id
+FROM sent s
+JOIN intent i ON i.signal_id = $1 AND i.account_id = ANY ($2::bigint[]) AND i.state = 'queued'
 JOIN account a ON a.account_id = i.account_id
 LEFT JOIN leverage_setting l ON l.account_id = i.account_id AND l.symbol = s.symbol
-LEFT JOIN outcome x ON x.signal_id = i.signal_id AND x.account_id = i.account_id
-WHERE i.signal_id = $1 AND i.account_id = ANY ($2::bigint[]) AND i.state = 'queued'
+LEFT JOIN outcome x ON x.signal_id = $1 AND x.account_id = i.account_id
