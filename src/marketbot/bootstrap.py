@@ -159,6 +159,16 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     listeners = [Listener(dsn, [channel], name=f"engine {channel}") for channel in CHANNELS]
     for listener in listeners:
         listener.start()
+    dispatcher = Dispatcher(
+        pool,
+        Executor(desk, locks, reconciler),
+        keyring,
+        data.instruments.get,
+        tag=installation.tag,
+        worker=lambda: presence.worker,
+        window=controls.execution_window,
+        may_claim=lambda: not journal.is_full,
+    )
     return Engine(
         settings=settings,
         dsn=dsn,
@@ -169,21 +179,12 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         markets=markets,
         data=data,
         keyring=keyring,
-        dispatcher=Dispatcher(
-            pool,
-            Executor(desk, locks, reconciler),
-            keyring,
-            data.instruments.get,
-            tag=installation.tag,
-            worker=lambda: presence.worker,
-            window=controls.execution_window,
-            may_claim=lambda: not journal.is_full,
-        ),
+        dispatcher=dispatcher,
         planner=Planner(PostgresPlanning(pool, installation.tag), data.prices, data.instruments, clock),
         presence=presence,
         controls=controls,
         connector=Connector(pool, keyring, clients, data.instruments.get, clock, controls.policy, held=reconciler.note_holdings),
-        sweep=Sweep(reconciler, pool, clients, data.prices, clock),
+        sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: bool(dispatcher.open)),
         balances=BalanceSweep(pool, keyring, clients, clock),
         locks=locks,
     )

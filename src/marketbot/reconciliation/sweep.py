@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -25,10 +25,13 @@ CROSSED_AGAIN_S = 5.0
 HOLDING_EVERY_S = 30.0
 ALL_EVERY_S = 1_800.0
 ALL_PAGE = 500
-LOOKS_PER_EGRESS_S: Mapping[Venue, float] = {BINANCE: 1.0, BYBIT: 20.0}
-"""Looks a second through one source address that the rounds may spend: about a quarter of what the venues' limits leave
+LOOKS_PER_EGRESS_S: Mapping[Venue, float] = {BINANCE: 1.0, BYBIT: 5.0}
+"""Looks a second through one source address that the rounds may spend: a small part of what the venues' limits leave
 (Binance: a look weighs 7 of 2,400 a minute; Bybit: it is one of 600 requests in five seconds)."""
 LOOKS_PER_EGRESS_OTHERS_S = 0.5
+STAND_ASIDE_POLL_S = 0.25
+STAND_ASIDE_MAX_S = 10.0
+"""How long a round lets orders go first; a queue that never empties must not stop it for ever."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +54,7 @@ class Sweep:
         clock: Clock,
         *,
         looks_per_egress_s: Mapping[Venue, float] = LOOKS_PER_EGRESS_S,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reconciler = reconciler
         self._pool = pool
@@ -58,6 +62,7 @@ class Sweep:
         self._prices = prices
         self._clock = clock
         self._looks = looks_per_egress_s
+        self._is_busy = is_busy
         self._slots: dict[Market, asyncio.Semaphore] = {}
         self._free_at_s: dict[tuple[Market, int], float] = {}
         self._crossed_at_s: dict[AccountId, float] = {}
@@ -122,6 +127,7 @@ class Sweep:
         """Reconcile one account in its turn; False when somebody works on it."""
         if paced:
             await self._clock.sleep(self._turn_in_s(place))
+            await self._stand_aside()
         async with self._slots.setdefault(place.market, asyncio.Semaphore(AT_ONCE_PER_MARKET)):
             if self._reconciler.locks.is_held(place.account_id):
                 return False
@@ -133,6 +139,12 @@ class Sweep:
                 return False
             self.looked += 1
             return True
+
+    async def _stand_aside(self) -> None:
+        """Wait while orders are on their way: what is looked at here can wait, they cannot."""
+        until_s = self._clock.monotonic() + STAND_ASIDE_MAX_S
+        while self._is_busy() and self._clock.monotonic() < until_s:
+            await self._clock.sleep(STAND_ASIDE_POLL_S)
 
     def _turn_in_s(self, place: AccountPlace) -> float:
         """Book the next look through an egress and return how long that is from now."""
