@@ -99,7 +99,7 @@ class Bench:
     async def work_off(self) -> None:
         """Claim and execute every chunk that waits."""
         pool = self.world.pool
-        executor = Executor(self.desk, self.locks)
+        executor = Executor(self.desk, self.locks, self.reconciler)
         for lane in Lane:
             for chunk in await chunks.claim(pool, WORKER, lane, full=[], limit=100):
                 runs = await load_runs(
