@@ -35,6 +35,8 @@ from marketbot.store.sources import create_webhook_source
 from marketbot.vault.vault import Vault
 
 SOURCE = "bench"
+IDLE_SOURCE = "idle"
+"""A source that nobody follows: what the webhook costs by itself."""
 READY_TIMEOUT_S = 60.0
 SYMBOL = "BTCUSDT"
 WARM_UP_SYMBOL = "ETHUSDT"
@@ -55,10 +57,6 @@ class Rig:
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     http: aiohttp.ClientSession | None = None
 
-    @property
-    def webhook_url(self) -> str:
-        return f"{self.api_url}/v1/webhook/{SOURCE}/{self.secret}"
-
     async def control(self, method: str, path: str, body: object = None) -> Any:
         assert self.http is not None
         headers = {"Authorization": f"Bearer {self.sim['control_token']}"}
@@ -70,12 +68,11 @@ class Rig:
                 raise RuntimeError(f"simulator control {path}: {answer.status} {content}")
             return content
 
-    async def post_signal(self, body: dict[str, Any]) -> tuple[int, dict[str, Any], float]:
+    async def post_signal(self, body: dict[str, Any], source: str = SOURCE) -> tuple[int, dict[str, Any], float]:
         assert self.http is not None
+        url = f"{self.api_url}/v1/webhook/{source}/{self.secret}"
         started = time.perf_counter()
-        async with self.http.post(
-            self.webhook_url, data=orjson.dumps(body), headers={"Content-Type": "application/json"}
-        ) as answer:
+        async with self.http.post(url, data=orjson.dumps(body), headers={"Content-Type": "application/json"}) as answer:
             content = orjson.loads(await answer.read())
             return answer.status, content, time.perf_counter() - started
 
@@ -209,7 +206,8 @@ async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
     connection = await connect(made.dsn, name="bench")
     try:
         await open_installation(connection, Profile.SIMULATION)
-        await create_webhook_source(connection, SOURCE, made.secret, signals_per_hour=100_000)
+        for source in (SOURCE, IDLE_SOURCE):
+            await create_webhook_source(connection, source, made.secret, signals_per_hour=100_000)
         vault = Vault.from_file(made.directory / "vault.key")
         imported = await import_accounts(connection, vault, records, egresses=egresses)
         if imported.problems:

@@ -5,12 +5,16 @@ The functions are cheap: children are bound once, at import, and found by the en
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from enum import Enum, StrEnum
+from itertools import accumulate
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
 
 from marketbot.domain.lane import Lane
 from marketbot.domain.reasons import DenialReason, LapseReason, RefusalReason, RejectionReason
@@ -60,9 +64,23 @@ def _children(metric: _Metric, members: Iterable[_Member]) -> dict[_Member, _Met
     return {member: metric.labels(member.name.lower() if isinstance(member, Lane) else member.value) for member in members}
 
 
-_STAGE = _children(
-    Histogram("marketbot_stage_seconds", "How long a stage took.", ["stage"], buckets=BUCKETS_S, registry=REGISTRY), Stage
-)
+class _StageSeconds(Collector):
+    """The stages' histograms, counted in plain lists: an order passes five of them, and each costs a tenth of the library's."""
+
+    def __init__(self) -> None:
+        self.counts: dict[Stage, list[int]] = {stage: [0] * (len(BUCKETS_S) + 1) for stage in Stage}
+        self.sums: dict[Stage, float] = dict.fromkeys(Stage, 0.0)
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily("marketbot_stage_seconds", "How long a stage took.", labels=["stage"])
+        bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
+        for stage, counts in self.counts.items():
+            family.add_metric([stage.value], list(zip(bounds, accumulate(counts), strict=True)), self.sums[stage])
+        return [family]
+
+
+_STAGES = _StageSeconds()
+REGISTRY.register(_STAGES)
 _REFUSED = _children(
     Counter("marketbot_refused_total", "Bodies that did not become a signal.", ["reason"], registry=REGISTRY), RefusalReason
 )
@@ -92,7 +110,8 @@ _budgets: dict[tuple[Market, int, str], Gauge] = {}
 
 def observe(stage: Stage, seconds: float) -> None:
     """Add one duration to a stage's histogram."""
-    _STAGE[stage].observe(seconds)
+    _STAGES.counts[stage][bisect_left(BUCKETS_S, seconds)] += 1
+    _STAGES.sums[stage] += seconds
 
 
 def count_refused(reason: RefusalReason) -> None:

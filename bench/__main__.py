@@ -1,0 +1,60 @@
+"""Measure everything, or one row: ``python -m bench [--only NAME]``. Prints the table and writes bench/latest.json."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from bench.fanout import Row, measure_fan_out, rows_at_1k, rows_at_10k
+from bench.wire import measure_wire
+
+LATEST = Path(__file__).with_name("latest.json")
+OF_WIRE = ("wire_vs_ccxt", "wire_vs_old_way")
+OF_1K = ("path_cpu_per_account", "fanout_1k")
+OF_10K = ("fanout_10k", "memory_per_account", "webhook_p95")
+NAMES = OF_WIRE + OF_1K + OF_10K
+CCXT_US_ASSUMED = 600.0
+"""What one CCXT create_order costs where it was not measured in the same run."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure MarketBot against its goals. SIMULATION.")
+    parser.add_argument("--only", choices=NAMES, help="measure one row")
+    only = parser.parse_args().only
+    rows = _measure(set(NAMES) if only is None else {only})
+    LATEST.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+    _print(rows)
+    return 0 if all(row["met"] for row in rows) else 1
+
+
+def _measure(wanted: set[str]) -> list[Row]:
+    rows: list[Row] = []
+    ccxt_us = CCXT_US_ASSUMED
+    if wanted & {*OF_WIRE, "path_cpu_per_account"}:
+        wire = measure_wire()
+        ccxt_us = next(row["ccxt_us"] for row in wire if row["name"] == "wire_vs_ccxt")
+        rows += wire
+    if wanted & {*OF_1K, *OF_10K}:
+        one = asyncio.run(measure_fan_out(1_000))
+        rows += rows_at_1k(one, ccxt_us)
+        if wanted & {*OF_10K}:
+            rows += rows_at_10k(asyncio.run(measure_fan_out(10_000)), one)
+    return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
+
+
+def _print(rows: list[Row]) -> None:
+    table = Table(title="SIMULATION: measured on this machine, venues simulated on loopback, TLS on", title_justify="left")
+    for column in ("name", "value", "unit", "goal", "met", "how"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(row["name"], str(row["value"]), row["unit"], row["goal"], "yes" if row["met"] else "NO", row["how"])
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,199 @@
+"""The fan-out, measured on a whole installation: how long, how much CPU, how much memory, and the webhook meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.rig import SYMBOL, WARM_UP_SYMBOL, Rig, rig
+from marketbot.store.pool import connect
+
+Row = dict[str, Any]
+
+SETTLE_TIMEOUT_S = 120.0
+WEBHOOKS_PER_S = 50
+EGRESSES = {1_000: 16, 10_000: 32}
+"""Source addresses, as many as the venues' own limits ask for at that size (Bybit: 600 requests in five seconds an address)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """What one signal over ``accounts`` accounts took. Times in milliseconds since the signal was received, CPU in microseconds."""
+
+    accounts: int
+    ordered: int
+    first_sent_ms: float
+    acked_p50_ms: float
+    acked_p99_ms: float
+    acked_last_ms: float
+    protected_p99_ms: float
+    all_done_s: float
+    cpu_us: dict[str, float]
+    simulator_cpu_us: float
+    engine_base_mb: float
+    engine_mb: float
+    webhook_p50_ms: float
+    webhook_p95_ms: float
+    webhooks: int
+
+    @property
+    def path_cpu_us(self) -> float:
+        return sum(self.cpu_us.values())
+
+
+async def measure_fan_out(accounts: int) -> FanOut:
+    """Warm the installation up with one signal over all accounts, then measure the next one."""
+    async with rig(accounts, egresses=EGRESSES.get(accounts, 16)) as made:
+        base_mb = made.rss_bytes("engine") / 1e6
+        await made.settled(await made.open_long(WARM_UP_SYMBOL), SETTLE_TIMEOUT_S)
+        await _quiet(made)
+        cpu, simulator_cpu = made.cpu_s(), made.sim_cpu_s()
+        started = time.monotonic()
+        signal_id = await made.open_long(SYMBOL)
+        latencies = await _webhooks_until_settled(made, signal_id) if accounts >= 10_000 else await _settle(made, signal_id)
+        all_done_s = time.monotonic() - started
+        used = {name: (seconds - cpu[name]) * 1e6 / accounts for name, seconds in made.cpu_s().items()}
+        simulator_us = (made.sim_cpu_s() - simulator_cpu) * 1e6 / accounts
+        times = await _times(made, signal_id)
+        return FanOut(
+            accounts=accounts,
+            cpu_us=used,
+            simulator_cpu_us=simulator_us,
+            engine_base_mb=base_mb,
+            engine_mb=made.rss_bytes("engine") / 1e6,
+            webhook_p50_ms=_quantile(latencies, 0.5),
+            webhook_p95_ms=_quantile(latencies, 0.95),
+            webhooks=len(latencies),
+            all_done_s=all_done_s,
+            **times,
+        )
+
+
+async def _quiet(made: Rig) -> None:
+    """Wait until the engine has nothing left of the warm-up in hand."""
+    last = -1.0
+    while (now := sum(made.cpu_s().values())) - last > 0.03:
+        last = now
+        await asyncio.sleep(0.5)
+
+
+async def _settle(made: Rig, signal_id: int) -> list[float]:
+    await made.settled(signal_id, SETTLE_TIMEOUT_S)
+    return []
+
+
+async def _webhooks_until_settled(made: Rig, signal_id: int) -> list[float]:
+    """Post closes that nobody holds anything for, at a fixed rate whatever the answers take, and time them from their due moment."""
+    settled = asyncio.create_task(made.settled(signal_id, SETTLE_TIMEOUT_S))
+    posts: list[asyncio.Task[float]] = []
+    due = time.perf_counter()
+    while not settled.done():
+        posts.append(asyncio.create_task(_timed_post(made, len(posts), due)))
+        due += 1 / WEBHOOKS_PER_S
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+    await settled
+    return list(await asyncio.gather(*posts))
+
+
+async def _timed_post(made: Rig, number: int, due: float) -> float:
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    status, answer, _ = await made.post_signal(
+        {"symbol": "SOLUSDT", "action": "CLOSE_SHORT", "price": 203.41, "timestamp": now, "id": f"bench-{number}"}, source="idle"
+    )
+    if status != 202:
+        raise RuntimeError(f"the webhook answered {status}: {answer}")
+    return (time.perf_counter() - due) * 1000
+
+
+async def _times(made: Rig, signal_id: int) -> dict[str, Any]:
+    connection = await connect(made.dsn, name="bench")
+    try:
+        row = await connection.fetchrow(
+            """SELECT count(*) FILTER (WHERE result = 'ordered' AND reason IS NULL) AS ordered, min(sent_ms) AS first_sent_ms,
+                      percentile_cont(0.5) WITHIN GROUP (ORDER BY acked_ms) AS acked_p50_ms,
+                      percentile_cont(0.99) WITHIN GROUP (ORDER BY acked_ms) AS acked_p99_ms, max(acked_ms) AS acked_last_ms,
+                      percentile_cont(0.99) WITHIN GROUP (ORDER BY protected_ms) AS protected_p99_ms
+               FROM outcome WHERE signal_id = $1""",
+            signal_id,
+        )
+        assert row is not None
+        return dict(row)
+    finally:
+        await connection.close()
+
+
+def _quantile(values: list[float], share: float) -> float:
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
+
+
+def row(name: str, value: float, unit: str, goal: str, *, met: bool, how: str) -> Row:
+    return {"name": name, "value": round(value, 4), "unit": unit, "goal": goal, "met": met, "how": how}
+
+
+def rows_at_1k(one: FanOut, ccxt_us: float) -> list[Row]:
+    """Return the rows that the measurement over 1,000 accounts fills."""
+    parts = ", ".join(f"{name} {us:.0f}" for name, us in one.cpu_us.items())
+    return [
+        row(
+            "path_cpu_per_account",
+            one.path_cpu_us / 1000,
+            "ms",
+            f"< {ccxt_us / 1000:.2f} (one CCXT create_order here); aim 0.3",
+            met=one.path_cpu_us < ccxt_us,
+            how=f"CPU of engine, API and Postgres over one fan-out of {one.accounts}, an account ({parts} us); "
+            f"the simulator's {one.simulator_cpu_us:.0f} us are not in it",
+        ),
+        row(
+            "fanout_1k",
+            one.acked_p99_ms,
+            "ms",
+            "p99 < 500; first entry within 30",
+            met=one.acked_p99_ms < 500 and one.first_sent_ms <= 30 and one.ordered == one.accounts,
+            how=f"signal received to entry acknowledged, p99 of {one.accounts} (p50 {one.acked_p50_ms:.0f}, last "
+            f"{one.acked_last_ms:.0f}, first sent {one.first_sent_ms:.0f}); p99 protected {one.protected_p99_ms:.0f}; "
+            f"{one.ordered} protected",
+        ),
+    ]
+
+
+def rows_at_10k(ten: FanOut, one: FanOut) -> list[Row]:
+    """Return the rows that the measurement over 10,000 accounts fills."""
+    ratio = ten.path_cpu_us / one.path_cpu_us
+    memory_kb = (ten.engine_mb - ten.engine_base_mb) * 1000 / ten.accounts
+    return [
+        row(
+            "fanout_10k",
+            ten.all_done_s,
+            "s",
+            "< 8, and CPU per account <= 1.2x that at 1,000",
+            met=ten.all_done_s < 8 and ratio <= 1.2 and ten.ordered == ten.accounts,
+            how=f"webhook posted to the last of {ten.accounts} accounts settled, {ten.ordered} protected; "
+            f"{ten.path_cpu_us:.0f} us an account, {ratio:.2f}x that at {one.accounts}; simulator {ten.simulator_cpu_us:.0f} us; "
+            f"webhooks at {WEBHOOKS_PER_S}/s meanwhile",
+        ),
+        row(
+            "memory_per_account",
+            memory_kb,
+            "KB",
+            "<= 20 above a base <= 200 MB",
+            met=memory_kb <= 20 and ten.engine_base_mb <= 200,
+            how=f"engine's resident memory after two fan-outs over {ten.accounts} accounts ({ten.engine_mb:.0f} MB) less its base "
+            f"before the first ({ten.engine_base_mb:.0f} MB)",
+        ),
+        row(
+            "webhook_p95",
+            ten.webhook_p95_ms,
+            "ms",
+            "p95 < 50",
+            met=ten.webhook_p95_ms < 50,
+            how=f"{ten.webhooks} webhooks at {WEBHOOKS_PER_S}/s, from their due moment, while the fan-out over {ten.accounts} ran "
+            f"(p50 {ten.webhook_p50_ms:.1f})",
+        ),
+    ]
