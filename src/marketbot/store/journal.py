@@ -1,6 +1,7 @@
 """Execution's journal: rows are gathered for a moment and committed together, appended, never updated in bulk.
 
-A row that is there already changes nothing (ON CONFLICT DO NOTHING), so a chunk that is run twice is written once. When the store is
+Rows are copied in; where one of them is there already the batch is inserted anew with ON CONFLICT DO NOTHING, so a chunk that is run
+twice is written once. When the store is
 away the batch is kept and tried again; the bound on what is kept makes writers wait in ``durable``.
 """
 
@@ -11,14 +12,15 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
+import asyncpg
 import structlog
 
 from marketbot.domain.execution_report import OrderReport
 from marketbot.domain.order import OrderState
 from marketbot.domain.protection import ProtectionState
 from marketbot.execution.run import IntentRun, LegRun
+from marketbot.store.journal_rows import EVENT_COLUMNS, OUTCOME_COLUMNS, Row, event_lines, one_piece, outcome_lines
 from marketbot.store.pool import Pool, is_unavailable
 
 GATHER_S = 0.004
@@ -37,8 +39,6 @@ POSITIONS = (_SQL / "upsert_positions.sql").read_text()
 PLAN_ORDER = (_SQL / "plan_order.sql").read_text()
 SET_LEVERAGE = (_SQL / "set_leverage.sql").read_text()
 QUARANTINE = (_SQL / "quarantine.sql").read_text()
-
-Row = tuple[Any, ...]
 
 log = structlog.get_logger(__name__)
 
@@ -230,7 +230,9 @@ class PostgresJournal:
         while True:
             started_s = loop.time()
             try:
-                await self._commit(batch.events, batch.outcomes, list(batch.positions.values()))
+                positions = list(batch.positions.values())
+                if not await self._copy(batch.events, batch.outcomes, positions):
+                    await self._commit(batch.events, batch.outcomes, positions)
                 break
             except Exception as error:  # noqa: BLE001 - a batch must not be lost, whatever went wrong
                 if not is_unavailable(error):
@@ -254,6 +256,24 @@ class PostgresJournal:
                 await connection.execute(POSITIONS, *zip(*positions, strict=True))
             if outcomes:
                 await connection.execute(OUTCOMES, *zip(*outcomes, strict=True))
+
+    async def _copy(self, events: list[Row], outcomes: list[Row], positions: list[Row]) -> bool:
+        """Commit rows that are new, the cheap way; False, and nothing written, when one of them is there already."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                if events:
+                    await connection.copy_to_table(
+                        "order_event", source=one_piece(event_lines(events)), columns=EVENT_COLUMNS, format="text"
+                    )
+                if positions:
+                    await connection.execute(POSITIONS, *zip(*positions, strict=True))
+                if outcomes:
+                    await connection.copy_to_table(
+                        "outcome", source=one_piece(outcome_lines(outcomes)), columns=OUTCOME_COLUMNS, format="text"
+                    )
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
 
     async def _write_one_by_one(self, batch: _Batch) -> None:
         """Keep the good rows of a batch that holds a bad one; a row the schema refuses is a bug, and says so loudly."""
