@@ -91,7 +91,7 @@ async def list_accounts(output: Output, settings: Settings, limit: int) -> None:
 def _egresses(settings: Settings) -> int:
     """Return how many source addresses the service uses: the running one's, else those of our own settings."""
     running = Endpoints.read(settings.data_dir)
-    return max(1, len(settings.egress_addresses) if running is None else running.egresses)
+    return max(1, len((settings if running is None else running).egress_addresses))
 
 
 def _problem_lines(problems: tuple[Problem, ...]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,12 @@ class Endpoints:
     supervisor_pid: int
     api_url: str
     engine_url: str
-    egresses: int = 0
+    egress_addresses: Sequence[str] = ()
     simulator: str | None = None
+
+    @property
+    def simulator_ready_file(self) -> Path | None:
+        return None if self.simulator is None else Path(self.simulator)
 
     @staticmethod
     def file(data_dir: Path) -> Path:

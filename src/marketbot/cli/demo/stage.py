@@ -57,8 +57,8 @@ async def put_up(data_dir: Path | None, *, seed: int, keep: bool, progress: Call
         try:
             connection = await connect(supervisor.dsn, name="demo")
             try:
-                assert endpoints.simulator is not None
-                control = SimulatorControl.from_ready_file(Path(endpoints.simulator))
+                assert endpoints.simulator_ready_file is not None
+                control = await asyncio.to_thread(SimulatorControl.from_ready_file, endpoints.simulator_ready_file)
                 store = StoreSession(connection, supervisor.settings, supervisor.dsn, Profile.SIMULATION)
                 yield Stage(supervisor, endpoints, control, store)
             finally:

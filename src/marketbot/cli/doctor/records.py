@@ -1,0 +1,124 @@
+"""Checks of what the database says: its own settings, and the state of accounts, positions and orders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from marketbot.cli.doctor.finding import Finding, advice, fine, wrong
+from marketbot.store.pool import Connection
+
+OLDEST_SERVER = 150_000
+UNCONFIRMED_AGE_S = 30
+UNPROTECTED_AGE_S = 10
+STUCK_AGE_S = 180
+CONNECTIONS_SHARE = 0.8
+NAMES_SHOWN = 5
+
+_SERVER = """
+SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_name,
+       current_setting('synchronous_commit') AS synchronous_commit, current_setting('fsync') AS fsync,
+       current_setting('max_connections')::int AS max_connections,
+       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections
+"""
+_ACCOUNTS = "SELECT status::text, count(*) AS accounts FROM account GROUP BY status"
+_QUARANTINED = "SELECT label, status_reason FROM account WHERE status = 'quarantined' ORDER BY account_id LIMIT $1"
+_UNPROTECTED = """
+SELECT count(*) FROM position
+WHERE protection IN ('naked', 'protecting', 'closing') AND signal_id IS NOT NULL
+  AND changed_at < clock_timestamp() - make_interval(secs => $1)
+"""
+_UNCONFIRMED = """
+SELECT count(*) FROM signal g JOIN order_current o USING (signal_id)
+WHERE (g.state <> 'settled' OR g.settled_at > clock_timestamp() - interval '1 day')
+  AND o.state IN ('submitted', 'unconfirmed') AND o.changed_at < clock_timestamp() - make_interval(secs => $1)
+"""
+_STUCK = "SELECT count(*) FROM signal WHERE state <> 'settled' AND received_at < clock_timestamp() - make_interval(secs => $1)"
+_SWITCHES = "SELECT scope::text, key, state::text FROM switch WHERE state <> 'active' ORDER BY scope, key"
+_SOURCES = "SELECT count(*) FILTER (WHERE enabled) AS enabled, count(*) AS all FROM source"
+
+
+async def check_records(connection: Connection) -> AsyncIterator[Finding]:
+    """Yield what the rows tell."""
+    yield await _server(connection)
+    yield await _sources(connection)
+    yield await _accounts(connection)
+    yield await _count(
+        connection,
+        "unprotected positions",
+        _UNPROTECTED,
+        UNPROTECTED_AGE_S,
+        f"{{count}} positions have been without a proven stop for more than {UNPROTECTED_AGE_S} s.",
+        "See `marketbot positions`; start the service if it does not run, else close them at the venue.",
+    )
+    yield await _count(
+        connection,
+        "unconfirmed orders",
+        _UNCONFIRMED,
+        UNCONFIRMED_AGE_S,
+        f"{{count}} orders have been unconfirmed for more than {UNCONFIRMED_AGE_S} s.",
+        "See `marketbot orders --open`; the service looks them up as soon as the venue answers.",
+    )
+    yield await _count(
+        connection,
+        "unfinished signals",
+        _STUCK,
+        STUCK_AGE_S,
+        f"{{count}} signals are not settled after {STUCK_AGE_S} s.",
+        "Start the service if it does not run; see `marketbot signal list` and the engine's log.",
+    )
+    yield await _switches(connection)
+
+
+async def _server(connection: Connection) -> Finding:
+    row = await connection.fetchrow(_SERVER)
+    assert row is not None
+    if row["version"] < OLDEST_SERVER:
+        return wrong("database", f"This is Postgres {row['version_name']}.", "Use Postgres 15 or newer.")
+    if row["fsync"] != "on" or row["synchronous_commit"] == "off":
+        return wrong(
+            "database",
+            "The database may lose what it has confirmed (fsync or synchronous_commit is off).",
+            "Turn both on: a signal that was answered must not be forgotten.",
+        )
+    if row["connections"] > CONNECTIONS_SHARE * row["max_connections"]:
+        return wrong(
+            "database",
+            f"{row['connections']} of {row['max_connections']} connections are in use.",
+            "Raise max_connections, or lower the pool sizes.",
+        )
+    return fine(
+        "database", f"Postgres {row['version_name']}, {row['connections']} of {row['max_connections']} connections in use."
+    )
+
+
+async def _sources(connection: Connection) -> Finding:
+    row = await connection.fetchrow(_SOURCES)
+    assert row is not None
+    if not row["enabled"]:
+        return advice("sources", "No source may send signals yet.", "`marketbot source add NAME` makes one.")
+    return fine("sources", f"{row['enabled']} of {row['all']} are enabled.")
+
+
+async def _accounts(connection: Connection) -> Finding:
+    counts = {row["status"]: row["accounts"] for row in await connection.fetch(_ACCOUNTS)}
+    if not counts:
+        return advice("accounts", "There is no account yet.", "`marketbot accounts import FILE` brings them in.")
+    sentence = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) + "."
+    if "quarantined" in counts:
+        rows = await connection.fetch(_QUARANTINED, NAMES_SHOWN)
+        named = "; ".join(f"{row['label']}: {row['status_reason']}" for row in rows)
+        return wrong("accounts", f"{sentence} {named}", "Replace these accounts' keys and import them again.")
+    return fine("accounts", sentence)
+
+
+async def _count(connection: Connection, check: str, query: str, age_s: int, sentence: str, todo: str) -> Finding:
+    count = await connection.fetchval(query, float(age_s))
+    return wrong(check, sentence.format(count=count), todo) if count else fine(check, "None.")
+
+
+async def _switches(connection: Connection) -> Finding:
+    rows = await connection.fetch(_SWITCHES)
+    if not rows:
+        return fine("switches", "Nothing is halted.")
+    named = ", ".join(f"{row['scope']} {row['key']}".strip() + f" is {row['state']}" for row in rows)
+    return advice("switches", f"{named}.", "`marketbot resume SCOPE KEY` takes it back.")
