@@ -12,10 +12,9 @@ from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import Problem
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
-from marketbot.cli.store_session import open_store
+from marketbot.cli.store_session import egresses_of, open_store
 from marketbot.domain.errors import MarketBotError
 from marketbot.settings import Settings
-from marketbot.supervisor.endpoints import Endpoints
 from marketbot.vault.vault import Vault
 
 PROBLEMS_SHOWN_MAX = 50
@@ -44,7 +43,7 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
             vault = Vault.from_file(settings.vault_key_file)
         except (MarketBotError, OSError) as error:
             raise CommandFailed(FailureReason.REFUSED, f"The vault's key cannot be used: {error}") from error
-        imported = await import_accounts(store.connection, vault, read.records, egresses=_egresses(settings))
+        imported = await import_accounts(store.connection, vault, read.records, egresses=egresses_of(settings))
     problems = (*read.problems, *imported.problems)
     document = {
         "created": imported.created,
@@ -86,12 +85,6 @@ async def list_accounts(output: Output, settings: Settings, limit: int) -> None:
         for row in rows
     ]
     output.show({"accounts": rows}, output.table("Accounts", columns, cells))
-
-
-def _egresses(settings: Settings) -> int:
-    """Return how many source addresses the service uses: the running one's, else those of our own settings."""
-    running = Endpoints.read(settings.data_dir)
-    return max(1, len((settings if running is None else running).egress_addresses))
 
 
 def _problem_lines(problems: tuple[Problem, ...]) -> str:

@@ -48,7 +48,7 @@ async def list_orders(output: Output, settings: Settings, wanted: OrderFilter) -
     async with open_store(settings) as store:
         output.mark(store.profile)
         rows = await store.connection.fetch(_ORDERS, wanted.signal_id, wanted.account_id, wanted.unfinished, wanted.limit)
-    hidden = {"venue_order_id", "created_at", "environment", "code"}
+    hidden = {"client_order_id", "venue_order_id", "created_at", "environment", "code", "attempt"}
     _show(output, "orders", [dict(row) for row in rows], hidden)
 
 

@@ -67,7 +67,7 @@ class Output:
         kept = [tuple(row) for row in rows]
         for index, column in enumerate(columns):
             numeric = bool(kept) and all(isinstance(row[index], int | Decimal | float) or row[index] is None for row in kept)
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+            table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
         for row in kept:
             table.add_row(*(shown(value) for value in row))
 

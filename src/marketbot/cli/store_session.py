@@ -15,6 +15,7 @@ from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from marketbot.store.installation import open_installation
 from marketbot.store.migrate import MigrationError, migrate, pending
 from marketbot.store.pool import Connection, Unavailable, connect, is_unavailable
+from marketbot.supervisor.endpoints import Endpoints
 
 CLUSTER_MARK = "cluster/PG_VERSION"
 
@@ -36,6 +37,12 @@ def read_settings() -> Settings:
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
         raise CommandFailed(FailureReason.SETTINGS_INVALID, "; ".join(lines), exit_code=EXIT_USAGE) from None
+
+
+def egresses_of(settings: Settings) -> int:
+    """Return how many source addresses the service uses: the running one's, else those of our own settings."""
+    running = Endpoints.read(settings.data_dir)
+    return max(1, len((settings if running is None else running).egress_addresses))
 
 
 @asynccontextmanager

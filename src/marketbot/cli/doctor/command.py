@@ -13,7 +13,7 @@ from marketbot.cli.doctor.records import check_records
 from marketbot.cli.doctor.running import as_running, check_service, check_venues
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
-from marketbot.cli.store_session import open_store
+from marketbot.cli.store_session import egresses_of, open_store
 from marketbot.settings import Settings
 
 _STYLES = {Level.FINE: "green", Level.ADVICE: "yellow", Level.WRONG: "bold red"}
@@ -33,7 +33,7 @@ async def _database(output: Output, settings: Settings) -> list[Finding]:
     try:
         async with open_store(settings) as store:
             output.mark(store.profile)
-            findings = [finding async for finding in check_records(store.connection)]
+            findings = [finding async for finding in check_records(store.connection, egresses_of(settings))]
             findings += [finding async for finding in check_venues(store.connection, as_running(settings, store.profile))]
             return findings
     except CommandFailed as failure:

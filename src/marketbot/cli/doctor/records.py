@@ -34,14 +34,22 @@ WHERE (g.state <> 'settled' OR g.settled_at > clock_timestamp() - interval '1 da
 """
 _STUCK = "SELECT count(*) FROM signal WHERE state <> 'settled' AND received_at < clock_timestamp() - make_interval(secs => $1)"
 _SWITCHES = "SELECT scope::text, key, state::text FROM switch WHERE state <> 'active' ORDER BY scope, key"
+_HOMELESS = "SELECT count(*) FROM account WHERE egress >= $1"
 _SOURCES = "SELECT count(*) FILTER (WHERE enabled) AS enabled, count(*) AS all FROM source"
 
 
-async def check_records(connection: Connection) -> AsyncIterator[Finding]:
-    """Yield what the rows tell."""
+async def check_records(connection: Connection, egresses: int) -> AsyncIterator[Finding]:
+    """Yield what the rows tell; ``egresses`` is how many source addresses the service uses."""
     yield await _server(connection)
     yield await _sources(connection)
     yield await _accounts(connection)
+    homeless = await connection.fetchval(_HOMELESS, egresses)
+    if homeless:
+        yield wrong(
+            "egress",
+            f"{homeless} accounts belong to source addresses that the service does not have ({egresses} are set).",
+            "Start it with the MARKETBOT_EGRESS_ADDRESSES these accounts were imported with, or import them again.",
+        )
     yield await _count(
         connection,
         "unprotected positions",
