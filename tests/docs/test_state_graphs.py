@@ -89,6 +89,7 @@ async def test_the_schema_knows_the_same_states(
 
 async def test_the_schema_takes_the_same_order_events(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     taken: Edges = set()
+    refused_by = set()
     for number, (left, right) in enumerate(product(OrderState, repeat=2)):
         try:
             await connection.execute(
@@ -100,9 +101,10 @@ async def test_the_schema_takes_the_same_order_events(connection: asyncpg.Connec
                 AT,
             )
         except asyncpg.CheckViolationError as error:
-            assert error.constraint_name == "order_event_edge"
+            refused_by.add(error.constraint_name)
         else:
             taken.add((left.value, right.value))
+    assert refused_by == {"order_event_edge"}
     assert taken == moves(drawn("order"))
 
 
@@ -110,6 +112,7 @@ async def test_the_schema_moves_a_positions_protection_along_the_same_edges(
     connection: asyncpg.Connection[asyncpg.Record],
 ) -> None:
     taken: Edges = set()
+    refusals = []
     for number, (left, right) in enumerate(product(ProtectionState, repeat=2)):
         if left is right:
             continue
@@ -129,7 +132,8 @@ async def test_the_schema_moves_a_positions_protection_along_the_same_edges(
                 AT if right is ProtectionState.CLOSED else None,
             )
         except asyncpg.CheckViolationError as error:
-            assert "protection cannot go from" in str(error)
+            refusals.append(str(error))
         else:
             taken.add((left.value, right.value))
+    assert all("protection cannot go from" in refusal for refusal in refusals)
     assert taken == moves(drawn("protection"))
