@@ -1,0 +1,180 @@
+"""The command line as a shell sees it: exit codes, one JSON value, plain sentences, and no secret twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketbot.store.embedded import EmbeddedPostgres
+
+HELP_BUDGET_S = 2.0
+"""Wall clock on a shared machine; the process alone needs about 0.2 s of CPU."""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(database: str, data_dir: Path) -> Run:
+    """Run a command against a fresh database."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MARKETBOT_")}
+    environment |= {"DATABASE_URL": database, "MARKETBOT_DATA_DIR": str(data_dir), "MARKETBOT_PROFILE": "simulation"}
+
+    def start(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "marketbot.cli.main", *arguments],
+            env=environment | extra,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return start
+
+
+def _json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    document = json.loads(done.stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_help_is_quick_and_names_every_command(run: Run) -> None:
+    started = time.monotonic()
+    done = run("--help")
+    assert done.returncode == 0
+    assert time.monotonic() - started < HELP_BUDGET_S
+    for command in ("up", "demo", "simulator", "signal", "accounts", "source", "orders", "positions", "halt", "resume", "doctor"):
+        assert command in done.stdout
+
+
+def test_a_wrong_call_exits_2_in_words_and_in_json(run: Run) -> None:
+    assert run("nonsense").returncode == 2
+    done = run("orders", "--limit", "many", "--json")
+    assert done.returncode == 2
+    assert _json(done)["error"]["reason"] == "USAGE"
+    assert _json(run("halt", "planet", "mars", "--json"))["error"]["reason"] == "USAGE"
+
+
+def test_sources_show_their_secret_once(run: Run) -> None:
+    made = _json(run("source", "add", "momentum", "--json"))
+    assert made["simulation"] is True
+    assert made["secret"] in made["webhook_url"]
+    listed = run("source", "list", "--json")
+    assert made["secret"] not in listed.stdout
+    assert [source["name"] for source in _json(listed)["sources"]] == ["momentum"]
+    rotated = _json(run("source", "rotate", "momentum", "--json"))
+    assert rotated["secret"] != made["secret"]
+    again = run("source", "add", "momentum", "--json")
+    assert (again.returncode, _json(again)["error"]["reason"]) == (1, "ALREADY_EXISTS")
+    program = _json(run("source", "add", "desk", "--kind", "program", "--json"))
+    assert len(program["hmac_key"]) == 64
+
+
+def test_accounts_are_imported_and_their_keys_never_shown(run: Run, tmp_path: Path) -> None:
+    run("source", "add", "momentum")
+    file = tmp_path / "accounts.csv"
+    file.write_text(
+        "user,label,venue,api_key,api_secret,follows\n"
+        "ana,main,binance,key-of-ana-0001,secret-of-ana-0001,momentum\n"
+        "rui,main,bybit,key-of-rui-0001,secret-of-rui-0001,momentum\n"
+        "eve,main,nowhere,key-of-eve-0001,secret-of-eve-0001,momentum\n"
+    )
+    done = run("accounts", "import", str(file), "--json")
+    assert done.returncode == 1  # one row was left out, and named
+    assert _json(done)["created"] == 2
+    assert _json(done)["problems"] == [{"row": 3, "field": "venue", "message": "must be binance, bybit or ccxt:<exchange>"}]
+    listed = run("accounts", "list", "--json")
+    assert [account["environment"] for account in _json(listed)["accounts"]] == ["testnet", "testnet"]
+    for text in (done.stdout, done.stderr, listed.stdout, run("accounts", "list").stdout):
+        assert "secret-of" not in text
+        assert "key-of" not in text
+
+
+def test_halt_and_resume_by_scope(run: Run) -> None:
+    halted = _json(run("halt", "venue", "binance", "--reason", "drill", "--json"))
+    assert (halted["scope"], halted["key"], halted["state"]) == ("venue", "binance", "halted")
+    doctor = run("doctor", "--json")
+    switches = next(finding for finding in _json(doctor)["findings"] if finding["check"] == "switches")
+    assert switches["level"] == "advice"
+    assert "venue binance is halted" in switches["sentence"]
+    assert _json(run("resume", "venue", "binance", "--json"))["state"] == "active"
+    assert _json(run("resume", "venue", "binance", "--json"))["error"]["reason"] == "REFUSED"
+    assert _json(run("halt", "account", "999", "--json"))["error"]["reason"] == "REFUSED"
+
+
+def test_empty_tables_and_missing_things(run: Run) -> None:
+    run("source", "add", "momentum")
+    assert _json(run("orders", "--json"))["orders"] == []
+    assert _json(run("positions", "--json"))["positions"] == []
+    assert _json(run("signal", "list", "--json"))["signals"] == []
+    missing = run("signal", "show", "7", "--json")
+    assert (missing.returncode, _json(missing)["error"]["reason"]) == (1, "NOT_FOUND")
+    assert "(none)" in run("orders").stdout
+
+
+def test_every_human_output_of_a_simulation_says_so(run: Run) -> None:
+    run("source", "add", "momentum")
+    for arguments in (("orders",), ("positions",), ("signal", "list"), ("source", "list"), ("accounts", "list"), ("halt",)):
+        assert "SIMULATION" in run(*arguments).stdout, arguments
+
+
+def test_sending_needs_the_secret_and_a_running_service(run: Run) -> None:
+    secret = _json(run("source", "add", "momentum", "--json"))["secret"]
+    without = run("signal", "send", "momentum", "SINAL LONG BTCUSDT", "--json")
+    assert _json(without)["error"]["reason"] == "SECRET_MISSING"
+    away = run(
+        "signal",
+        "send",
+        "momentum",
+        "SINAL LONG BTCUSDT",
+        "--url",
+        "http://127.0.0.1:9",
+        "--json",
+        MARKETBOT_SOURCE_SECRET=secret,
+    )
+    assert (away.returncode, _json(away)["error"]["reason"]) == (1, "SERVICE_NOT_RUNNING")
+    assert secret not in away.stdout + away.stderr
+
+
+def test_a_database_that_is_away_is_told_plainly(run: Run, postgres: EmbeddedPostgres) -> None:
+    done = run("orders", "--json", DATABASE_URL="postgresql://127.0.0.1:9/marketbot")
+    assert (done.returncode, _json(done)["error"]["reason"]) == (1, "STORE_UNAVAILABLE")
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_here_yet(run: Run, tmp_path: Path) -> None:
+    done = run("orders", "--json", DATABASE_URL="", MARKETBOT_DATA_DIR=str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert _json(done)["error"]["reason"] in ("NOTHING_HERE", "SETTINGS_INVALID", "STORE_UNAVAILABLE")
+    assert not (tmp_path / "none").exists()
+
+
+def test_doctor_names_what_is_wrong(run: Run, data_dir: Path) -> None:
+    run("source", "add", "desk", "--kind", "program")
+    healthy = run("doctor", "--json")
+    assert healthy.returncode == 0, healthy.stdout
+    (data_dir / "vault.key").chmod(0o644)
+    sick = run("doctor", "--json", MARKETBOT_EGRESS_ADDRESSES="203.0.113.77")
+    assert sick.returncode == 1
+    wrong = {finding["check"] for finding in _json(sick)["findings"] if finding["level"] == "wrong"}
+    assert wrong == {"vault key", "source addresses"}
+    assert all(finding["todo"] for finding in _json(sick)["findings"] if finding["level"] != "fine")
+
+
+def test_settings_that_cannot_be_are_named(run: Run) -> None:
+    done = run("orders", "--json", MARKETBOT_API_PORT="ninety")
+    assert (done.returncode, _json(done)["error"]["reason"]) == (2, "SETTINGS_INVALID")
+    assert "ninety" not in done.stdout
