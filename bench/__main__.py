@@ -43,7 +43,7 @@ def _measure(wanted: set[str]) -> list[Row]:
         one = asyncio.run(measure_fan_out(1_000))
         rows += rows_at_1k(one, ccxt_us)
         if wanted & {*OF_10K}:
-            rows += rows_at_10k(asyncio.run(measure_fan_out(10_000)), one)
+            rows += rows_at_10k(asyncio.run(measure_fan_out(10_000, webhooks=True)), one)
     return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
 
 
@@ -52,7 +52,7 @@ def _print(rows: list[Row]) -> None:
     for column in ("name", "value", "unit", "goal", "met", "how"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(row["name"], str(row["value"]), row["unit"], row["goal"], "yes" if row["met"] else "NO", row["how"])
+        table.add_row(row["name"], str(row["value"]), row["unit"], str(row["goal"]), "yes" if row["met"] else "NO", row["how"])
     Console().print(table)
 
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import psutil
 
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import AccountRecord
+from marketbot.domain.policy import Wishes
 from marketbot.domain.venue import BINANCE, BYBIT, Environment, Profile, Venue
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.installation import open_installation
@@ -40,7 +42,10 @@ IDLE_SOURCE = "idle"
 READY_TIMEOUT_S = 60.0
 SYMBOL = "BTCUSDT"
 WARM_UP_SYMBOL = "ETHUSDT"
-PRICES = {SYMBOL: "111245.6", WARM_UP_SYMBOL: "4312.77"}
+THIRD_SYMBOL = "SOLUSDT"
+PRICES = {SYMBOL: "111245.6", WARM_UP_SYMBOL: "4312.77", THIRD_SYMBOL: "203.41"}
+WISHES = Wishes(max_positions=3, position_size_pct=Decimal(10))
+"""Room for three positions, so that one installation can measure three fan-outs."""
 PLACES = tuple((venue, environment) for venue in (BINANCE, BYBIT) for environment in Environment)
 
 
@@ -200,6 +205,7 @@ async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
                     api_key=held["api_key"],
                     api_secret=held["api_secret"],
                     follows=frozenset({SOURCE}),
+                    wishes=WISHES,
                     egress=(i // 4) % egresses,
                 )
             )

@@ -74,7 +74,7 @@ def measure_wire(requests: int = 6_000) -> list[Row]:
 
 
 def _row(name: str, value: float, goal: float, how: str) -> Row:
-    return {"name": name, "value": round(value, 6), "unit": "ratio", "goal": goal, "met": value <= goal, "how": how}
+    return {"name": name, "value": round(value, 6), "unit": "ratio", "goal": f"<= {goal:g}", "met": value <= goal, "how": how}
 
 
 async def _measure(port: int, ca_file: Path, requests: int) -> tuple[float, float, float]:
