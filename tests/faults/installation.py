@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -116,6 +116,22 @@ class Installation:
         except TimeoutError:
             raise AssertionError(await self.unfinished()) from None
 
+    async def few_unfinished(self, signals: Sequence[SignalId], share: float, within_s: float) -> None:
+        """Wait until at most ``share`` of these signals' queued intents have no outcome yet."""
+
+        async def few() -> bool:
+            row = await self.connection.fetchrow(
+                """SELECT count(*) FILTER (WHERE o.account_id IS NULL) AS open, count(*) AS queued,
+                          (SELECT bool_and(state <> 'accepted') FROM signal WHERE signal_id = ANY ($1)) AS planned
+                   FROM intent i LEFT JOIN outcome o USING (signal_id, account_id)
+                   WHERE i.signal_id = ANY ($1) AND i.state = 'queued'""",
+                signals,
+            )
+            assert row is not None
+            return bool(row["planned"]) and row["open"] <= share * row["queued"]
+
+        await eventually(few, within_s)
+
     async def unfinished(self) -> str:
         """Tell which orders of unfinished intents stand where, for a failing drill."""
         rows = await self.connection.fetch(
@@ -138,10 +154,8 @@ class Installation:
             found = await self.audit()
             return found.clean
 
-        try:
+        with suppress(TimeoutError):
             await eventually(clean, within_s)
-        except TimeoutError:
-            pass
         assert found is not None
         return found
 
