@@ -40,9 +40,16 @@ async def rearm_stop(desk: Desk, run: IntentRun, held: VenuePosition, protection
     """Bring a position without stop to its outcome: protected, or closed."""
     why = "STOP_IMPOSSIBLE"
     for _ in range(MAX_ROUNDS):
+        last = run.legs.get(Leg.STOP_LOSS)
         leg = await _leg_to_place(desk, run, Leg.STOP_LOSS)
         if leg is None:
             break
+        if last is not None and last.state is OrderState.FILLED and await position_of(desk, run) is None:
+            # It fired after the position was read: with two witnesses there is nothing to protect any more.
+            move_leg(desk, run, leg, OrderReport(OrderState.LAPSED))
+            run.legs[Leg.STOP_LOSS] = last
+            await position_went_away(desk, run, closed_by=None)
+            return Rearmed.CLOSED
         if leg.state is OrderState.ACCEPTED:
             placed = await _ask_again(desk, run, leg)
         else:
