@@ -8,6 +8,8 @@ from marketbot.domain.errors import MarketBotError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+"""What a shell reports of a program ended by Ctrl-C."""
 
 
 class FailureReason(StrEnum):

@@ -10,7 +10,7 @@ import typer
 from typer._click.exceptions import ClickException
 from typer.exceptions import Abort, TyperException
 
-from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
+from marketbot.cli.failure import EXIT_INTERRUPTED, EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.running import run_command
 
@@ -48,7 +48,7 @@ def app() -> None:
         sys.exit(EXIT_USAGE)
     except (Abort, KeyboardInterrupt):
         Output(as_json=as_json).failed(CommandFailed(FailureReason.INTERRUPTED, "Interrupted."))
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -66,7 +66,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the accounts, the instruments and the faults.")] = 1,
     faults: Annotated[bool, typer.Option("--faults", help="Let the simulated venues misbehave.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data directory afterwards.")] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="An empty place for the data (default: a temporary one).")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="An empty place for the data, removed afterwards unless kept (default: a temporary one).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """SIMULATION: signals, a thousand accounts, moving markets and an audit, on this machine alone."""
@@ -225,7 +227,7 @@ def halt(
     scope: Scope = "everything",
     key: Key = "",
     reason: Annotated[str, typer.Option(help="Why; others will read it.")] = "",
-    reducing: Annotated[bool, typer.Option("--reducing", help="Let what is queued go out; take no new entries.")] = False,
+    reducing: Annotated[bool, typer.Option("--reducing", help="Running positions down, not halted; entries stop too.")] = False,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> None:

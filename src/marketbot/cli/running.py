@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from marketbot.cli.failure import EXIT_FAILED, CommandFailed
+from marketbot.cli.failure import EXIT_FAILED, EXIT_INTERRUPTED, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def run_command(as_json: bool, data_dir: Path | None, work: Work) -> None:
     except CommandFailed as failure:
         output.failed(failure)
         raise typer.Exit(failure.exit_code) from None
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        output.failed(CommandFailed(FailureReason.INTERRUPTED, "Interrupted."))
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read our output has had enough.
         os._exit(EXIT_FAILED)

@@ -84,10 +84,8 @@ class Supervisor:
             if self._simulator_seed is not None:
                 await self._start_simulator(self._simulator_seed)
             self._settle_ports()
-            self._progress("engine")
-            await self._start_child(engine_program(self.settings))
-            self._progress("api")
-            await self._start_child(api_program(self.settings))
+            self._progress("engine and api")
+            await self._start_children(engine_program(self.settings), api_program(self.settings))
         except BaseException:
             await self.stop()
             raise
@@ -132,13 +130,26 @@ class Supervisor:
                 break
             await self.database.stop()
             self.database = None
-            if asyncio.get_running_loop().time() > deadline:
+            if self._runs_already() or asyncio.get_running_loop().time() > deadline:
                 raise SupervisorError(
                     f"Another process runs the database in {self.settings.data_dir}: the service is running already. "
                     "Stop it first, or choose another data directory."
                 )
             await asyncio.sleep(OWNER_POLL_S)
         self.settings = self.settings.model_copy(update={"database_url": SecretStr(dsn)})
+
+    def _runs_already(self) -> bool:
+        """Tell whether the database's owner is a whole service, and not a short command."""
+        running = Endpoints.read(self.settings.data_dir)
+        if running is None:
+            return False
+        try:
+            os.kill(running.supervisor_pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
 
     def _make_directories(self) -> None:
         """Make the logs' place. The database makes its own folders, since its server may run as another user."""
@@ -166,7 +177,7 @@ class Supervisor:
         state_dir.mkdir(mode=0o700, exist_ok=True)
         ready_file = state_dir / "ready.json"
         ready_file.unlink(missing_ok=True)
-        await self._start_child(simulator_program(self.settings, ready_file, seed=seed, real_limits=self._real_limits))
+        await self._start_children(simulator_program(self.settings, ready_file, seed=seed, real_limits=self._real_limits))
         ready = orjson.loads(ready_file.read_bytes())
         self.settings = self.settings.model_copy(
             update={
@@ -181,10 +192,15 @@ class Supervisor:
         metrics_port = self.settings.metrics_port or free_port(self.settings.metrics_host)
         self.settings = self.settings.model_copy(update={"api_port": api_port, "metrics_port": metrics_port})
 
-    async def _start_child(self, program: Program) -> None:
-        child = Child(program, on_failure=self._fail)
-        self.children[program.name] = child
-        await child.start()
+    async def _start_children(self, *programs: Program) -> None:
+        """Start programs side by side; the first that fails is told of, when all have come to their end."""
+        started = []
+        for program in programs:
+            child = self.children[program.name] = Child(program, on_failure=self._fail)
+            started.append(child.start())
+        for result in await asyncio.gather(*started, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
     def _describe(self) -> Endpoints:
         settings = self.settings
