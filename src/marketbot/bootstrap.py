@@ -117,7 +117,7 @@ class Engine:
             ("controls", self.controls.run(control)),
             ("markets", self.markets.run(account)),
             ("presence", self.presence.run()),
-            ("gauges", run_gauges(self.pool)),
+            ("gauges", run_gauges(self.pool, self.markets.clients)),
             ("connector", self.connector.run(asyncio.Event(), connecting)),
             ("sweep", self.sweep.run()),
             ("balances", self.balances.run()),

@@ -135,6 +135,10 @@ class VenueClient(Protocol):
         """Measure the venue's clock against ours and sign with the difference from now on."""
         ...
 
+    def budgets(self) -> Sequence[float]:
+        """Return the used share of each egress address's budget, 0 to 1."""
+        ...
+
     async def keep_warm(self) -> None:
         """Have sockets open for the next signal; called every few seconds, never raises for a venue that is away."""
         ...
@@ -178,9 +182,3 @@ class VenueClient(Protocol):
     async def set_leverage(self, credential: Credential, instrument: Instrument, leverage: Decimal) -> VenueFault | None:
         """Set leverage and isolated margin; None when both hold, whether or not this call changed them."""
         ...
-
-
-class Pace(Protocol):
-    """The budgets of one market's egress addresses and accounts."""
-
-    async def take(self, *, egress: int, account_id: AccountId, weight: int, orders: int, urgent: bool) -> None: ...

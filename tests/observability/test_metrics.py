@@ -49,12 +49,12 @@ def test_gauges_show_the_last_value() -> None:
     metrics.set_unprotected_positions(3)
     metrics.set_unconfirmed_orders(2)
     metrics.set_queue_depth(Lane.MAINNET, 500)
-    metrics.set_budget_used(Market(BYBIT, Environment.TESTNET), 1, "requests", 0.25)
+    metrics.set_budget_used(Market(BYBIT, Environment.TESTNET), 1, 0.25)
     metrics.set_unprotected_positions(0)
     assert value("marketbot_unprotected_positions") == 0
     assert value("marketbot_unconfirmed_orders") == 2
     assert value('marketbot_queue_depth{lane="mainnet"}') == 500
-    assert value('marketbot_budget_used_ratio{budget="requests",egress="1",market="bybit/testnet"}') == 0.25
+    assert value('marketbot_budget_used_ratio{egress="1",market="bybit/testnet"}') == 0.25
 
 
 @asynccontextmanager

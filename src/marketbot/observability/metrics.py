@@ -33,25 +33,17 @@ class Stage(StrEnum):
     INTAKE = "intake"
     """From the body's last byte to the answer."""
     PLAN = "plan"
-    """One page of accounts, read, decided and inserted."""
+    """One signal over all its accounts: read, decided and inserted, page by page."""
     QUEUE_WAIT = "queue_wait"
-    """From a chunk's insertion to its claim."""
-    CLAIM = "claim"
-    PERSIST = "persist"
-    """One batch of results written."""
+    """From a signal's receipt to an account's entry being sent."""
     ENTRY_ACK = "entry_ack"
-    """From the first byte of an entry to the venue's answer."""
-    EXIT_ACK = "exit_ack"
-    PROTECT = "protect"
-    """From the fill being known to stop and target resting."""
-    RESOLVE = "resolve"
-    """From an order turning unconfirmed to evidence."""
-    RECONCILE = "reconcile"
-    """One account compared and healed."""
+    """From an entry being handed to the wire to the venue's answer."""
     SIGNAL_TO_ACK = "signal_to_ack"
     """From a signal's receipt to an account's entry acknowledged."""
     UNPROTECTED = "unprotected"
-    """From a position's fill to its protection."""
+    """From a position's fill being known to its stop resting."""
+    PERSIST = "persist"
+    """One batch of results written."""
 
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
@@ -100,12 +92,10 @@ _REFUSALS_DROPPED = Counter(
 _UNPROTECTED = Gauge("marketbot_unprotected_positions", "Positions without a resting stop.", registry=REGISTRY)
 _UNCONFIRMED = Gauge("marketbot_unconfirmed_orders", "Orders sent of which nobody knows yet.", registry=REGISTRY)
 _DEPTH = _children(Gauge("marketbot_queue_depth", "Accounts waiting in a lane.", ["lane"], registry=REGISTRY), Lane)
-_BUDGET = Gauge(
-    "marketbot_budget_used_ratio", "Share of a venue's budget used.", ["market", "egress", "budget"], registry=REGISTRY
-)
+_BUDGET = Gauge("marketbot_budget_used_ratio", "Share of a venue's budget used.", ["market", "egress"], registry=REGISTRY)
 MAX_BUDGET_SERIES = 4096
 
-_budgets: dict[tuple[Market, int, str], Gauge] = {}
+_budgets: dict[tuple[Market, int], Gauge] = {}
 
 
 def observe(stage: Stage, seconds: float) -> None:
@@ -154,14 +144,14 @@ def set_queue_depth(lane: Lane, accounts: int) -> None:
     _DEPTH[lane].set(accounts)
 
 
-def set_budget_used(market: Market, egress: int, budget: str, ratio: float) -> None:
-    """Note how much of a venue's budget is used, 0 to 1; ``budget`` names it (``weight``, ``requests``)."""
-    key = (market, egress, budget)
+def set_budget_used(market: Market, egress: int, ratio: float) -> None:
+    """Note how much of a venue's budget at one source address is used, 0 to 1."""
+    key = (market, egress)
     child = _budgets.get(key)
     if child is None:
         if len(_budgets) >= MAX_BUDGET_SERIES:
             return
-        child = _budgets[key] = _BUDGET.labels(str(market), str(egress), budget)
+        child = _budgets[key] = _BUDGET.labels(str(market), str(egress))
     child.set(ratio)
 
 

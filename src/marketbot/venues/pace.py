@@ -181,6 +181,10 @@ class Pace:
             for at in self._egresses
         ]
 
+    def used(self) -> list[float]:
+        """Return the used share of each egress address's budget, 0 to 1."""
+        return [row["used"] / max(1.0, row["limit"]) for row in self.state()]
+
     def __repr__(self) -> str:
         rows = " ".join(
             f"[{row['used']:.0f}/{row['limit']:.0f} waiting={row['waiting']:.0f} blocked={row['blocked_s']:.0f}s]"

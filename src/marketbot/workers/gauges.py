@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from marketbot.domain.lane import Lane
+from marketbot.domain.venue import Market
 from marketbot.observability import metrics
+from marketbot.ports import VenueClient
 from marketbot.store.pool import Pool, is_unavailable
 
 EVERY_S = 2.0
@@ -15,8 +18,11 @@ _SQL = Path(__file__).parent.parent / "store" / "sql"
 GAUGES = (_SQL / "gauges.sql").read_text()
 
 
-async def run_gauges(pool: Pool) -> None:
+async def run_gauges(pool: Pool, clients: Mapping[Market, VenueClient]) -> None:
     while True:
+        for market, client in clients.items():
+            for egress, used in enumerate(client.budgets()):
+                metrics.set_budget_used(market, egress, used)
         try:
             row = await pool.fetchrow(GAUGES)
             if row is not None:

@@ -208,6 +208,9 @@ class BinanceClient:
 
     # For the metrics page.
 
+    def budgets(self) -> list[float]:
+        return self._line.pace.used()
+
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""
         return {

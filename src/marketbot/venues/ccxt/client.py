@@ -322,6 +322,9 @@ class CcxtClient:
 
     # For the metrics page.
 
+    def budgets(self) -> list[float]:
+        return self._calls.pace.used()
+
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""
         return {
