@@ -158,10 +158,11 @@ class Story:
             self._screen.bar("connecting accounts", total - waiting, total)
             if waiting != last:
                 last, since = waiting, time.monotonic()
-            if not waiting or time.monotonic() - since > CONNECT_STALL_S:
-                self._screen.bar("connecting accounts", total, total)
-                self._screen.say(f"{total - waiting} of {total} accounts are connected or turned away")
+            if not waiting:
+                self._screen.say(f"all {total} accounts are connected or turned away")
                 return
+            if time.monotonic() - since > CONNECT_STALL_S:
+                raise CommandFailed(FailureReason.UNFINISHED, f"{waiting} of {total} accounts are still not connected.")
             await asyncio.sleep(POLL_S)
 
     async def _unnoticed(self) -> int:
