@@ -114,7 +114,9 @@ async def _load_legs(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun])
         run = by_account[row["account_id"]]
         leg = _leg(row)
         if row["side"] != run.side:
-            run = run.opposite = run.opposite or replace(run, side=PositionSide(row["side"]), legs={}, opposite=None)
+            if run.opposite is None:
+                run.opposite = replace(run, side=PositionSide(row["side"]), legs={}, opposite=None)
+            run = run.opposite
         run.legs[leg.leg] = leg
         if leg.leg is Leg.ENTRY and leg.filled_qty > 0:
             run.filled_at = row["changed_at"]
