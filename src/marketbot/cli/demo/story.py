@@ -25,7 +25,7 @@ from marketbot.vault.vault import Vault
 
 POLL_S = 0.2
 SETTLE_WAIT_S = 120.0
-CONNECT_STALL_S = 8.0
+CONNECT_STALL_S = 30.0
 """An account that a venue does not let in keeps trying; the demo goes on without it."""
 READY_WAIT_S = 20.0
 SIGNALS_PER_HOUR = 10_000
