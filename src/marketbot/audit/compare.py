@@ -14,7 +14,7 @@ from marketbot.domain.side import Leg
 
 UNPROTECTED_LIMIT_S = 10.0
 """A stop that cannot be placed within 8 s makes the position be closed; what stands open for longer is a defect."""
-ATTACHES_PROTECTION = frozenset({"bybit"})
+ATTACHES_PROTECTION = frozenset({"bybit", "ccxt:bybit"})
 """Here stop and target ride on the entry or the position and have no client order id of their own."""
 
 _ACCEPTED = "accepted"
