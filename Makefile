@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/marketbot demo $(ARGS)
 
 test: $(VENV)/.installed
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
