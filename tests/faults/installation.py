@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -41,6 +42,7 @@ EGRESSES = 8
 MARKETS = tuple(Market(venue, environment) for venue in (BINANCE, BYBIT) for environment in Environment)
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.1
+TRACED_MAX = 5
 
 
 async def eventually(true: Callable[[], Awaitable[bool]], within_s: float) -> None:
@@ -141,6 +143,39 @@ class Installation:
                WHERE i.state = 'queued' AND o.account_id IS NULL ORDER BY 1, 2, 4 LIMIT 40"""
         )
         return "unfinished: " + "; ".join(str(tuple(row)) for row in rows) + "\n" + self.engine_log()
+
+    async def trace(self, found: Audit) -> str:
+        """Tell both books' story of the intents that an audit complains of, for a failing drill."""
+        lines = []
+        ledger = await self.control.ledger()
+        for finding in found.findings[:TRACED_MAX]:
+            numbers = [int(word) for word in finding.subject.replace(",", " ").split() if word.isdigit()]
+            if not finding.subject.startswith("signal ") or len(numbers) < 2:
+                continue
+            orders = await self.connection.fetch(
+                "SELECT client_order_id FROM orders WHERE signal_id = $1 AND account_id = $2", *numbers[:2]
+            )
+            events = await self.connection.fetch(
+                """SELECT at, leg, attempt, from_state, state, reason, code FROM order_event
+                   WHERE signal_id = $1 AND account_id = $2 ORDER BY at""",
+                *numbers[:2],
+            )
+            ids = {row["client_order_id"] for row in orders}
+            told = [
+                (
+                    datetime.fromtimestamp(entry["at"], UTC),
+                    "venue",
+                    entry["client_order_id"],
+                    entry["kind"],
+                    entry["event"],
+                    entry["note"],
+                )
+                for entry in ledger
+                if entry["client_order_id"] in ids
+            ]
+            story = sorted([*told, *(tuple(row) for row in events)], key=lambda each: each[0])
+            lines += [finding.subject, *("  " + " ".join(map(str, each)) for each in story)]
+        return "\n".join(lines)
 
     async def audit(self) -> Audit:
         return await run_audit(self.connection, self.control)

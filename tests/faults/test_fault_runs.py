@@ -59,8 +59,9 @@ def rules() -> list[dict[str, object]]:
     return found
 
 
-def assert_clean(found: Audit, seed: int, made: Installation) -> None:
-    assert found.clean, f"seed {seed}: {found.document()}\n{made.engine_log()}"
+async def assert_clean(found: Audit, seed: int, made: Installation) -> None:
+    story = "" if found.clean else await made.trace(found)
+    assert found.clean, f"seed {seed}: {found.document()}\n{story}"
 
 
 async def play(made: Installation, seed: int, *, kill_after_s: float | None = None) -> Audit:
@@ -89,7 +90,7 @@ async def play(made: Installation, seed: int, *, kill_after_s: float | None = No
 async def test_a_run_with_every_fault_ends_with_books_that_agree(database: str, tmp_path: Path, seed: int) -> None:
     async with open_installation_with(database, tmp_path, accounts=ACCOUNTS, seed=seed, **OFTEN) as made:
         found = await play(made, seed)
-        assert_clean(found, seed, made)
+        await assert_clean(found, seed, made)
         assert found.ordered > ACCOUNTS * 2
         assert found.positions > ACCOUNTS * 2
 
@@ -98,5 +99,5 @@ async def test_a_run_with_every_fault_ends_with_books_that_agree(database: str, 
 async def test_an_engine_killed_amid_the_faults_leaves_nothing_lost_or_doubled(database: str, tmp_path: Path, seed: int) -> None:
     async with open_installation_with(database, tmp_path, accounts=ACCOUNTS, seed=seed, **OFTEN) as made:
         found = await play(made, seed, kill_after_s=0.5 + seed % 7 * 0.1)
-        assert_clean(found, seed, made)
+        await assert_clean(found, seed, made)
         assert found.ordered > ACCOUNTS * 2
