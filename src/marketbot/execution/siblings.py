@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from marketbot.domain.execution_report import OrderReport
+from marketbot.domain.execution_report import Absent, OrderReport
 from marketbot.domain.money import ZERO
 from marketbot.domain.order import SETTLED, OrderState
 from marketbot.domain.protection import ProtectionState
@@ -45,12 +45,28 @@ async def settle_protection(desk: Desk, opening: IntentRun) -> Leg | None:
         if leg is None:
             continue
         if leg.state is OrderState.PLANNED:
-            _move(desk, opening, leg, OrderReport(OrderState.LAPSED))
+            await _settle_unsent(desk, opening, leg)
         elif leg.state not in SETTLED:
             await _settle(desk, opening, leg)
         if leg.state is OrderState.FILLED:
             filled = name
     return filled
+
+
+async def _settle_unsent(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
+    """End a leg that our books call unsent. A process that died may have sent it, and one look-up that missed it proves little:
+    the venue is asked before the leg lapses."""
+    for delay_s in SETTLE_READ_DELAYS_S:
+        await desk.clock.sleep(delay_s)
+        answer = await look_up(desk, opening, leg)
+        if isinstance(answer, OrderReport):
+            _move(desk, opening, leg, answer)
+            if leg.state not in SETTLED:
+                await _settle(desk, opening, leg)
+            return
+        if isinstance(answer, Absent):
+            break
+    _move(desk, opening, leg, OrderReport(OrderState.LAPSED))
 
 
 async def _settle(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
