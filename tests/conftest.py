@@ -13,11 +13,16 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.embedded.data_dir import DataDir
 from marketbot.store.embedded.postmaster import Postmaster
 from marketbot.store.migrate import migrate
+
+# A slow machine is no fault: neither a deadline for an example nor a limit on drawing one.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 # Short, enterable by an unprivileged server, and outside the repository (pytest's own tmp_path is private to root).
 DISK = Path(tempfile.gettempdir())

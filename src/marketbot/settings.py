@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
 
+    @field_validator("database_url", mode="before")
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        return value or None
+
     @field_validator("egress_addresses", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:

@@ -150,7 +150,7 @@ def test_sending_needs_the_secret_and_a_running_service(run: Run) -> None:
 
 
 def test_a_database_that_is_away_is_told_plainly(run: Run, postgres: EmbeddedPostgres) -> None:
-    done = run("orders", "--json", DATABASE_URL="postgresql://127.0.0.1:9/marketbot")
+    done = run("orders", "--json", DATABASE_URL="postgresql://marketbot@127.0.0.1:9/marketbot")
     assert (done.returncode, _json(done)["error"]["reason"]) == (1, "STORE_UNAVAILABLE")
     assert "Traceback" not in done.stderr
 

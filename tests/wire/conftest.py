@@ -1,6 +1,7 @@
 """A scripted venue on a loopback socket, and certificates made for the occasion."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import ipaddress
 import ssl
@@ -102,7 +103,8 @@ async def serve() -> AsyncIterator[ServeVenue]:
         server.close()
     for venue in venues:
         for peer in venue.peers:
-            peer.writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # Python before 3.11.3 cannot abort a TLS transport twice
+                peer.writer.transport.abort()
     current = asyncio.current_task()
     leftover = [
         task

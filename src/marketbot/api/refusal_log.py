@@ -31,6 +31,7 @@ class BatchedRefusalLog:
         self._database = database
         self._waiting: deque[RefusalRow] = deque()
         self._nudge = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -51,12 +52,14 @@ class BatchedRefusalLog:
 
     async def stop(self) -> None:
         """Write what waits, within a bounded time."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
         with suppress(TimeoutError, StoreAway):
             async with asyncio.timeout(LAST_FLUSH_TIMEOUT_S):
+                # A batch that is being written is let through: broken off, it might be written twice.
+                async with self._writing:
+                    if self._task is not None:
+                        self._task.cancel()
+                        with suppress(asyncio.CancelledError):
+                            await self._task
                 while self._waiting:
                     await self._write_batch()
 
@@ -66,7 +69,8 @@ class BatchedRefusalLog:
             self._nudge.clear()
             try:
                 while self._waiting:
-                    await self._write_batch()
+                    async with self._writing:
+                        await self._write_batch()
                     await asyncio.sleep(FLUSH_PAUSE_S)
             except Exception as error:  # noqa: BLE001 - the outermost loop: the log must outlive whatever one batch meets
                 log.warning("refusals_not_written", error=type(error).__name__, waiting=len(self._waiting))
