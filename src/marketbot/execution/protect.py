@@ -51,6 +51,8 @@ async def protect(desk: Desk, run: IntentRun) -> None:
     started_s = desk.clock.monotonic()
     if run.resumed:
         _write_position(desk, run, ProtectionState.PROTECTING)
+        if await _go_on_closing(desk, run):
+            return
     if desk.client(run).traits.attaches_protection:
         placed = await _confirm_attached(desk, run, started_s)
     else:
@@ -69,6 +71,19 @@ async def protect(desk: Desk, run: IntentRun) -> None:
             desk.watch.emergency(run, why)
             await close_position(desk, run, Leg.EMERGENCY_EXIT, entry.filled_qty, closed_by="emergency")
             _finish(desk, run, f"EMERGENCY_{why}")
+
+
+async def _go_on_closing(desk: Desk, run: IntentRun) -> bool:
+    """Go on with a close that an earlier attempt at this run had begun, for its order may be at the venue; False when none had."""
+    for name, closed_by, reason in (
+        (Leg.EMERGENCY_EXIT, "emergency", "EMERGENCY_STOP_IMPOSSIBLE"),
+        (Leg.EXIT, "take_profit", None),
+    ):
+        if name in run.legs:
+            await close_position(desk, run, name, run.legs[Leg.ENTRY].filled_qty, closed_by=closed_by)
+            _finish(desk, run, reason)
+            return True
+    return False
 
 
 async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -> Placed:
