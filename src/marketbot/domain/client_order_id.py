@@ -22,14 +22,19 @@ _ACCOUNT_WIDTH = 6
 _LEG_LETTER = {Leg.ENTRY: "e", Leg.STOP_LOSS: "s", Leg.TAKE_PROFIT: "t", Leg.EXIT: "x", Leg.EMERGENCY_EXIT: "m"}
 
 
+_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
+
+
 def _base36(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 36)
-        digits.append(_DIGITS[digit])
+    """Write ``number`` in ``width`` digits (an even number of them), two at a time."""
+    pairs = []
+    for _ in range(width // 2):
+        number, pair = divmod(number, 1296)
+        pairs.append(_PAIRS[pair])
     if number:
         raise OverflowError("the number does not fit the client order id")
-    return "".join(reversed(digits))
+    pairs.reverse()
+    return "".join(pairs)
 
 
 def client_order_stem(tag: str, signal_id: SignalId, account_id: AccountId) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from marketbot.domain.ids import AccountId
@@ -17,35 +16,81 @@ from marketbot.execution.entry import run_entry
 from marketbot.execution.run import IntentRun
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
 
 ENSURE_AGAIN_S = 1.0
+
+
+class _Hold:
+    """An account's lock, with those who hold it or wait for it: it is forgotten with the last of them."""
+
+    __slots__ = ("lock", "users")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+
+
+class _Turn:
+    __slots__ = ("_account_id", "_held", "_hold")
+
+    def __init__(self, held: dict[AccountId, _Hold], account_id: AccountId) -> None:
+        self._held = held
+        self._account_id = account_id
+        hold = held.get(account_id)
+        self._hold = hold if hold is not None else _Hold()
+
+    async def __aenter__(self) -> None:
+        # Between making and entering, others may have come and gone: what counts is who holds the account now.
+        self._hold = self._held.setdefault(self._account_id, self._hold)
+        self._hold.users += 1
+        try:
+            await self._hold.lock.acquire()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._hold.lock.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._hold.users -= 1
+        if self._hold.users == 0:
+            del self._held[self._account_id]
 
 
 class AccountLocks:
     """One piece of work an account at a time: two signals, or a signal and reconciliation, never interleave their orders."""
 
     def __init__(self) -> None:
-        self._held: dict[AccountId, asyncio.Lock] = {}
+        self._held: dict[AccountId, _Hold] = {}
 
-    @asynccontextmanager
-    async def hold(self, account_id: AccountId) -> AsyncIterator[None]:
-        lock = self._held.get(account_id)
-        if lock is None:
-            lock = self._held[account_id] = asyncio.Lock()
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked() and self._held.get(account_id) is lock:
-                del self._held[account_id]
+    def hold(self, account_id: AccountId) -> _Turn:
+        """Return a context in which no other holder of this account is."""
+        return _Turn(self._held, account_id)
 
     def is_held(self, account_id: AccountId) -> bool:
         return account_id in self._held
 
     def __len__(self) -> int:
         return len(self._held)
+
+
+class _Slot:
+    """An account's place among those on their way, given back once: at its first answer, or when it waits for something else."""
+
+    __slots__ = ("_freed", "_give_back")
+
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self._give_back = give_back
+        self._freed = False
+
+    def free(self) -> None:
+        if not self._freed:
+            self._freed = True
+            self._give_back()
 
 
 class Reconciliation(Protocol):
@@ -79,28 +124,22 @@ class Executor:
         await self.desk.journal.durable()
 
     async def _run_one(self, run: IntentRun, free_slot: Callable[[], None]) -> None:
-        freed = False
-
-        def free_once() -> None:
-            nonlocal freed
-            if not freed:
-                freed = True
-                free_slot()
-
+        slot = _Slot(free_slot)
         try:
-            if run.lane is not Lane.RISK_REDUCING and not self._reconciliation.is_ensured(run.account_id):
-                free_once()
+            if run.lane is Lane.RISK_REDUCING:
+                slot.free()
+                async with self.locks.hold(run.account_id):
+                    await run_exit(self.desk, run)
+                return
+            if not self._reconciliation.is_ensured(run.account_id):
+                slot.free()
                 await self._ensure(run)
             async with self.locks.hold(run.account_id):
-                if run.lane is Lane.RISK_REDUCING:
-                    free_once()
-                    await run_exit(self.desk, run)
-                else:
-                    await run_entry(self.desk, run, free_once)
+                await run_entry(self.desk, run, slot.free)
         except KeyLostError:
             self._give_up(run)
         finally:
-            free_once()
+            slot.free()
 
     async def _ensure(self, run: IntentRun) -> None:
         """Have the account compared with its venue before its first entry; an entry whose window passes meanwhile will lapse.
