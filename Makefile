@@ -6,13 +6,17 @@ ONLY   ?=
 ARGS   ?=
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: demo test bench lint types contracts check lock clean install
+.PHONY: demo test drill bench lint types contracts check lock clean install
 
 demo: $(VENV)/.installed
 	$(BIN)/marketbot demo $(ARGS)
 
 test: $(VENV)/.installed
 	$(BIN)/pytest -n 2 $(ARGS)
+
+# Kills an engine amid every fault, a seed a run: MARKETBOT_FAULT_SEEDS=1,2,3 make drill
+drill: $(VENV)/.installed
+	$(BIN)/pytest -m drill $(ARGS)
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)

@@ -21,6 +21,7 @@ import orjson
 
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import AccountRecord
+from marketbot.audit.compare import UNPROTECTED_LIMIT_S
 from marketbot.audit.control import SimulatorControl
 from marketbot.audit.loading import run_audit
 from marketbot.audit.report import Audit
@@ -64,6 +65,8 @@ class Installation:
     secret_sha256: bytes
     venue_accounts: list[int] = field(default_factory=list)
     engine: asyncio.subprocess.Process | None = None
+    down_s: float = 0.0
+    """How long no engine was there to protect anything."""
     _bodies: count[int] = field(default_factory=count)
 
     async def start_engine(self) -> None:
@@ -178,7 +181,7 @@ class Installation:
         return "\n".join(lines)
 
     async def audit(self) -> Audit:
-        return await run_audit(self.connection, self.control)
+        return await run_audit(self.connection, self.control, unprotected_limit_s=UNPROTECTED_LIMIT_S + self.down_s)
 
     async def until_clean(self, within_s: float) -> Audit:
         """Audit until both books agree, or return the last audit: fired stops are found by a sweep, after a moment."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,10 @@ async def play(made: Installation, seed: int, *, kill_after_s: float | None = No
     opened = [await made.signal(Action.OPEN_LONG, SYMBOLS[0])]
     if kill_after_s is not None:
         await asyncio.sleep(kill_after_s)  # the moment is the point: orders are on their way
+        killed_at_s = time.monotonic()
         await made.kill_engine()
         await made.start_engine()
+        made.down_s = time.monotonic() - killed_at_s
     opened += [await made.signal(Action.OPEN_LONG, symbol) for symbol in SYMBOLS[1:]]
     # What is looked up for long is overtaken by the moving prices and by the close: both are part of the drill.
     await made.few_unfinished(opened, FEW, SETTLE_S)
@@ -97,6 +100,7 @@ async def test_a_run_with_every_fault_ends_with_books_that_agree(database: str, 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.drill
 async def test_an_engine_killed_amid_the_faults_leaves_nothing_lost_or_doubled(database: str, tmp_path: Path, seed: int) -> None:
     async with open_installation_with(database, tmp_path, accounts=ACCOUNTS, seed=seed, **OFTEN) as made:
         found = await play(made, seed, kill_after_s=0.5 + seed % 7 * 0.1)
