@@ -135,6 +135,8 @@ def _arguments(dsn: str, name: str, statement_timeout_s: float) -> dict[str, Any
             "idle_in_transaction_session_timeout": f"{int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)}",
             "timezone": "UTC",
             "jit": "off",
+            # A plan made while a table was empty must not read the whole of it once it has grown.
+            "enable_seqscan": "off",
             **({} if is_local(dsn) else REMOTE_KEEPALIVE),
         },
         **({} if tls is None else {"ssl": tls}),
