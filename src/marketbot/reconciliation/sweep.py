@@ -64,6 +64,7 @@ class Sweep:
         self._looks = looks_per_egress_s
         self._is_busy = is_busy
         self._slots: dict[Market, asyncio.Semaphore] = {}
+        self._gate = asyncio.Lock()
         self._free_at_s: dict[tuple[Market, int], float] = {}
         self._crossed_at_s: dict[AccountId, float] = {}
         self.looked = 0
@@ -142,9 +143,12 @@ class Sweep:
 
     async def _stand_aside(self) -> None:
         """Wait while orders are on their way: what is looked at here can wait, they cannot."""
+        if not self._is_busy():
+            return
         until_s = self._clock.monotonic() + STAND_ASIDE_MAX_S
-        while self._is_busy() and self._clock.monotonic() < until_s:
-            await self._clock.sleep(STAND_ASIDE_POLL_S)
+        async with self._gate:  # thousands may wait here: the first of them asks for all
+            while self._is_busy() and self._clock.monotonic() < until_s:
+                await self._clock.sleep(STAND_ASIDE_POLL_S)
 
     def _turn_in_s(self, place: AccountPlace) -> float:
         """Book the next look through an egress and return how long that is from now."""
