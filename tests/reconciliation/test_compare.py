@@ -149,12 +149,17 @@ def _mended(view: dict[str, object], findings: Sequence[Finding]) -> dict[str, o
                 resting[finding.symbol] = [each for each in resting[finding.symbol] if each is not finding.order]
             case Kind.ORPHAN_PROTECTION:
                 ours[place] = replace(ours[place], legs=_ended(ours[place]))
-                # What is settled at the venue rests no more.
-                resting[finding.symbol] = [each for each in resting.get(finding.symbol, ()) if not _of(each, finding.side)]
+                _settle(resting, finding.symbol, finding.side)
     for place, book in ours.items():
         if book.protection is ProtectionState.CLOSED and place not in theirs:
-            resting[place[0]] = [each for each in resting.get(place[0], ()) if not _of(each, place[1])]
+            _settle(resting, *place)
     return {**view, "booked": list(ours.values()), "held": list(theirs.values()), "resting": resting}
+
+
+def _settle(resting: dict[Symbol, list[RestingOrder]], symbol: Symbol, side: PositionSide) -> None:
+    """Take away what rests no more; a symbol whose open orders were not asked for stays so."""
+    if symbol in resting:
+        resting[symbol] = [each for each in resting[symbol] if not _of(each, side)]
 
 
 def _ended(book: Booked) -> dict[Leg, OrderState]:
