@@ -83,6 +83,22 @@ def test_sources_show_their_secret_once(run: Run) -> None:
     assert len(program["hmac_key"]) == 64
 
 
+def test_a_source_is_told_its_networks_and_its_chart(run: Run) -> None:
+    run("source", "add", "momentum")
+    told = _json(
+        run("source", "set", "momentum", "--interval", "4h", "--allow", "203.0.113.0/24", "--allow", "2001:db8::1", "--json")
+    )
+    assert (told["chart_interval_s"], told["allowed_addresses"]) == (14_400, ["203.0.113.0/24", "2001:db8::1/128"])
+    assert told["enabled"] is True
+    off = _json(run("source", "set", "momentum", "--disable", "--json"))
+    assert (off["enabled"], off["chart_interval_s"], len(off["allowed_addresses"])) == (False, 14_400, 2)
+    back = _json(run("source", "set", "momentum", "--enable", "--interval", "none", "--allow", "any", "--json"))
+    assert (back["enabled"], back["chart_interval_s"], back["allowed_addresses"]) == (True, None, [])
+    for wrong in (("--interval", "soon"), ("--allow", "203.0.113.7/24")):
+        assert _json(run("source", "set", "momentum", *wrong, "--json"))["error"]["reason"] == "USAGE"
+    assert _json(run("source", "set", "nobody", "--disable", "--json"))["error"]["reason"] == "NOT_FOUND"
+
+
 def test_accounts_are_imported_and_their_keys_never_shown(run: Run, tmp_path: Path) -> None:
     run("source", "add", "momentum")
     file = tmp_path / "accounts.csv"

@@ -22,11 +22,15 @@ from marketbot.intake.refused import Refused
 NOW = datetime(2025, 9, 3, 14, 30, 5, tzinfo=UTC)
 
 
-def read(body: bytes | str | dict[str, Any], now: datetime = NOW, window_s: int = 30) -> Signal | Refused:
+def read(
+    body: bytes | str | dict[str, Any], now: datetime = NOW, window_s: int = 30, chart_interval_s: int | None = None
+) -> Signal | Refused:
     if isinstance(body, dict):
         body = json.dumps(body)
     document = read_document(body.encode() if isinstance(body, str) else body)
-    return document if isinstance(document, Refused) else decode(document, now=now, window_s=window_s)
+    if isinstance(document, Refused):
+        return document
+    return decode(document, now=now, window_s=window_s, chart_interval_s=chart_interval_s)
 
 
 def alert(**changes: Any) -> dict[str, Any]:
@@ -300,6 +304,21 @@ def test_times(text: str, seconds_old: float) -> None:
     for name in ("time", "timestamp", "timenow"):
         assert signal_of(alert(**{name: text})).sent_at == NOW - timedelta(seconds=seconds_old)
     assert signal_of(alert(time=...) | {"timestamp": 1756909800}).sent_at == NOW - timedelta(seconds=5)
+
+
+def test_a_sources_chart_interval_tells_when_a_bars_alert_was_raised() -> None:
+    opened = {"time": "2025-09-03T14:00:00Z"}  # half an hour old: a 30-minute bar has just closed
+    assert reason_of(alert(**opened)) is R.SIGNAL_EXPIRED
+    assert signal_of(alert(**opened), chart_interval_s=1800).sent_at == NOW - timedelta(seconds=5)
+    assert reason_of(alert(**opened), chart_interval_s=900) is R.SIGNAL_EXPIRED
+    assert reason_of(alert(**opened, interval="15"), chart_interval_s=1800) is R.SIGNAL_EXPIRED
+    assert reason_of(alert(timestamp="2025-09-03T14:00:00Z"), chart_interval_s=1800) is R.SIGNAL_EXPIRED
+
+
+def test_a_refused_bar_time_says_how_to_mend_it() -> None:
+    found = read(alert(time="2025-09-03T14:00:00Z"))
+    assert isinstance(found, Refused)
+    assert "{{timenow}}" in found.detail
 
 
 def test_a_shorter_max_lag_counts_instead_of_the_window() -> None:

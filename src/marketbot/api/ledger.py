@@ -49,4 +49,5 @@ class PostgresLedger:
             allowed_addresses=row.allowed_addresses,
             signals_per_hour=row.signals_per_hour,
             instruments=row.instruments,
+            chart_interval_s=row.chart_interval_s,
         )

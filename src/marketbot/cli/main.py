@@ -171,6 +171,27 @@ def source_add(
     run_command(json, data_dir, lambda output, settings: add_source(output, settings, name, kind, signals_per_hour))
 
 
+@sources.command("set")
+def source_set(
+    name: str,
+    interval: Annotated[
+        str | None,
+        typer.Option(help="Chart interval (30, 4h, 1D) of alerts whose time is when their bar opened; none to forget it."),
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Network that may send (203.0.113.0/24), repeatable; any for every address.")
+    ] = None,
+    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether its signals are taken.")] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what a source may do and how its times are read; takes effect within seconds."""
+    from marketbot.cli.sources import SourceChange, change_source
+
+    change = SourceChange(interval, allow, enabled)
+    run_command(json, data_dir, lambda output, settings: change_source(output, settings, name, change))
+
+
 @sources.command("list")
 def source_list(json: Json = False, data_dir: DataDir = None) -> None:
     """All sources, without their secrets."""

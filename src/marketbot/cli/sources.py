@@ -1,9 +1,11 @@
-"""``source add``, ``list`` and ``rotate``. A secret is made here, shown once, and stored as a digest or sealed."""
+"""``source add``, ``set``, ``list`` and ``rotate``. A secret is made here, shown once, and stored as a digest or sealed."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
+from dataclasses import dataclass
 
 import asyncpg
 from rich.console import Console
@@ -12,8 +14,17 @@ from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import StoreSession, open_store
 from marketbot.domain.errors import MarketBotError
+from marketbot.intake.times import read_interval_s
 from marketbot.settings import Settings
-from marketbot.store.sources import create_program_source, create_webhook_source, rotate_secret, source_aad
+from marketbot.store.sources import (
+    create_program_source,
+    create_webhook_source,
+    rotate_secret,
+    set_allowed_addresses,
+    set_chart_interval,
+    set_enabled,
+    source_aad,
+)
 from marketbot.supervisor.endpoints import Endpoints
 from marketbot.vault.vault import Vault
 
@@ -23,7 +34,7 @@ KINDS = ("webhook", "program")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 _LIST = """
-SELECT s.source_id, s.name, s.kind, s.enabled, s.signals_per_hour, s.dedup_window_s,
+SELECT s.source_id, s.name, s.kind, s.enabled, s.signals_per_hour, s.dedup_window_s, s.chart_interval_s,
        s.allowed_addresses::text[] AS allowed_addresses,
        (SELECT count(*) FROM follow f WHERE f.source_id = s.source_id) AS followers,
        (SELECT count(*) FROM signal g WHERE g.source_id = s.source_id) AS signals,
@@ -47,6 +58,69 @@ async def add_source(output: Output, settings: Settings, name: str, kind: str, s
         except asyncpg.UniqueViolationError:
             raise CommandFailed(FailureReason.ALREADY_EXISTS, f"There is a source named {name} already.") from None
     _show_secret(output, settings, {"source_id": source_id, "name": name, "kind": kind}, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """What ``source set`` changes; None leaves a thing as it is. ``interval`` may be ``none``, ``allow`` ``["any"]``."""
+
+    interval: str | None
+    allow: list[str] | None
+    enabled: bool | None
+
+
+async def change_source(output: Output, settings: Settings, name: str, change: SourceChange) -> None:
+    """Change a source, all of it or nothing."""
+    interval_s = _interval_s(change.interval)
+    networks = _networks(change.allow)
+    async with open_store(settings) as store:
+        output.mark(store.profile)
+        connection = store.connection
+        if await connection.fetchval("SELECT 1 FROM source WHERE name = $1", name) is None:
+            raise CommandFailed(FailureReason.NOT_FOUND, f"There is no source named {name}.")
+        async with connection.transaction():
+            if change.interval is not None:
+                await set_chart_interval(connection, name, interval_s)
+            if networks is not None:
+                await set_allowed_addresses(connection, name, networks)
+            if change.enabled is not None:
+                await set_enabled(connection, name, change.enabled)
+        row = await connection.fetchrow(
+            "SELECT name, enabled, allowed_addresses::text[] AS allowed_addresses, chart_interval_s FROM source WHERE name = $1",
+            name,
+        )
+    assert row is not None
+    values = {**dict(row), "allowed_addresses": list(row["allowed_addresses"])}
+
+    def human(console: Console) -> None:
+        console.print(f"Source {name} is {'enabled' if values['enabled'] else 'disabled'}.")
+        console.print(f"  sends from      {', '.join(values['allowed_addresses']) or 'any address'}")
+        seconds = values["chart_interval_s"]
+        console.print("  chart interval  " + ("not told" if seconds is None else f"{seconds} s"))
+
+    output.show(values, human)
+
+
+def _interval_s(text: str | None) -> int | None:
+    if text is None or text == "none":
+        return None
+    seconds = read_interval_s(text)
+    if not seconds:
+        raise CommandFailed(FailureReason.USAGE, "--interval takes a chart's interval: 30, 15m, 4h, 1D.", exit_code=EXIT_USAGE)
+    return seconds
+
+
+def _networks(texts: list[str] | None) -> list[str] | None:
+    if not texts:
+        return None
+    if texts == ["any"]:
+        return []
+    try:
+        return [str(ipaddress.ip_network(text)) for text in texts]
+    except ValueError as error:
+        raise CommandFailed(
+            FailureReason.USAGE, f"--allow takes a network or an address: {error}.", exit_code=EXIT_USAGE
+        ) from None
 
 
 async def rotate_source(output: Output, settings: Settings, name: str) -> None:

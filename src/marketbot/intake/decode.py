@@ -37,15 +37,16 @@ class _Refusal(Exception):
         self.refused = Refused(reason, detail)
 
 
-def decode(document: Document, *, now: datetime, window_s: int) -> Signal | Refused:
+def decode(document: Document, *, now: datetime, window_s: int, chart_interval_s: int | None = None) -> Signal | Refused:
     """Read a signal.
 
     ``window_s`` is how old an entry may be; a body's shorter ``max_lag`` counts instead. A close never expires.
+    ``chart_interval_s`` is the source's: its ``time`` is when a bar opened, unless the body itself tells an interval.
     """
     try:
         if document.shape is BodyShape.WORDS:
             return _read_words(document.text)
-        return _read_fields(_Fields(document.fields), now, window_s)
+        return _read_fields(_Fields(document.fields), now, window_s, chart_interval_s)
     except _Refusal as refusal:
         return refusal.refused
 
@@ -85,7 +86,7 @@ class _Fields:
         return next((value for value in map(self.text, names) if value is not None), None)
 
 
-def _read_fields(fields: _Fields, now: datetime, window_s: int) -> Signal | Refused:
+def _read_fields(fields: _Fields, now: datetime, window_s: int, chart_interval_s: int | None) -> Signal | Refused:
     command = _command(fields)
     symbol = _symbol(fields)
     price = _price(fields)
@@ -100,13 +101,15 @@ def _read_fields(fields: _Fields, now: datetime, window_s: int) -> Signal | Refu
     max_lag_s = None if lag_text is None else read_lag(lag_text)
     if lag_text is not None and max_lag_s is None:
         raise _Refusal(RefusalReason.FIELD_INVALID, "max_lag is no whole number of seconds")
-    sent_at, time_text = _sent_at(fields, now)
+    sent_at, time_text = _sent_at(fields, now, chart_interval_s)
     if sent_at is not None:
         if sent_at > now + timedelta(seconds=FUTURE_TOLERANCE_S):
             raise _Refusal(RefusalReason.TIMESTAMP_INVALID, "the body's time lies in the future")
         allowed_s = window_s if max_lag_s is None else min(window_s, max_lag_s)
         if command.action.is_entry and now - sent_at > timedelta(seconds=allowed_s):
-            raise _Refusal(RefusalReason.SIGNAL_EXPIRED, f"an entry may be {allowed_s} s old")
+            raise _Refusal(
+                RefusalReason.SIGNAL_EXPIRED, f"an entry may be {allowed_s} s old{_bar_hint(fields, chart_interval_s)}"
+            )
     return Signal(
         action=command.action,
         symbol=symbol,
@@ -164,7 +167,7 @@ def _price(fields: _Fields) -> Decimal | None:
     return price
 
 
-def _sent_at(fields: _Fields, now: datetime) -> tuple[datetime | None, str]:
+def _sent_at(fields: _Fields, now: datetime, chart_interval_s: int | None) -> tuple[datetime | None, str]:
     """Return when the sender spoke, and the text that told it. ``timenow`` is the moment itself; ``time`` may be a bar's."""
     for name in ("timenow", "timestamp", "time"):
         text = fields.text(name)
@@ -174,9 +177,17 @@ def _sent_at(fields: _Fields, now: datetime) -> tuple[datetime | None, str]:
         if found is None:
             raise _Refusal(RefusalReason.TIMESTAMP_INVALID, f"{name} is no time")
         interval = fields.first(("interval", "timeframe")) if name == "time" else None
-        interval_s = None if interval is None else read_interval_s(interval)
+        told_s = None if interval is None else read_interval_s(interval)
+        interval_s = told_s or (chart_interval_s if name == "time" else None)
         return (found if interval_s is None else bar_closed_at(found, interval_s, now)), text
     return None, ""
+
+
+def _bar_hint(fields: _Fields, chart_interval_s: int | None) -> str:
+    """Say what most likely is wrong where all a body tells is ``time``: TradingView's is the moment its bar opened."""
+    if chart_interval_s is not None or fields.first(("timenow", "timestamp", "interval", "timeframe")) is not None:
+        return ""
+    return "; {{time}} is when a bar opened: send {{timenow}} or {{interval}}, or tell the source's chart interval"
 
 
 def _dedup_key(fields: _Fields, command: Command, symbol: Symbol, time_text: str) -> str | None:

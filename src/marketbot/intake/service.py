@@ -108,7 +108,7 @@ class Intake:
         document = document or read_document(delivery.body)
         if isinstance(document, Refused):
             return self._refuse(delivery, source, document, now)
-        signal = decode(document, now=now, window_s=known.validation_window_s)
+        signal = decode(document, now=now, window_s=known.validation_window_s, chart_interval_s=source.chart_interval_s)
         if isinstance(signal, Refused):
             return self._refuse(delivery, source, signal, now)
         refused = _check_symbol(source, signal, known)

@@ -31,6 +31,7 @@ class Source:
     allowed_addresses: tuple[str, ...] = ()
     signals_per_hour: int = 300
     instruments: frozenset[str] = frozenset()
+    chart_interval_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class SourceRow:
     allowed_addresses: tuple[str, ...]
     signals_per_hour: int
     instruments: frozenset[str]
+    chart_interval_s: int | None
+    """How long a bar of its chart lasts, for bodies that tell when their bar opened and nothing else."""
 
 
 async def load_sources(conn: Connection) -> list[SourceRow]:
@@ -38,7 +40,7 @@ async def load_sources(conn: Connection) -> list[SourceRow]:
     rows = await conn.fetch(
         """
         SELECT source_id, name, enabled, secret_sha256, sealed_hmac_key, allowed_addresses::text[] AS allowed_addresses,
-               signals_per_hour, instruments
+               signals_per_hour, instruments, chart_interval_s
         FROM source ORDER BY source_id LIMIT $1
         """,
         MAX_SOURCES,
@@ -127,6 +129,12 @@ async def set_enabled(conn: Connection, name: str, enabled: bool) -> bool:
 async def set_allowed_addresses(conn: Connection, name: str, networks: Sequence[str]) -> bool:
     """Replace a source's address list; empty means any address."""
     done = await conn.execute("UPDATE source SET allowed_addresses = $2::text[]::cidr[] WHERE name = $1", name, list(networks))
+    return bool(done == "UPDATE 1")
+
+
+async def set_chart_interval(conn: Connection, name: str, seconds: int | None) -> bool:
+    """Tell how long a bar of a source's chart lasts; None where its bodies tell the moment they were sent."""
+    done = await conn.execute("UPDATE source SET chart_interval_s = $2 WHERE name = $1", name, seconds)
     return bool(done == "UPDATE 1")
 
 
