@@ -105,14 +105,14 @@ class Rig:
         return int(answer["signal_id"])
 
     async def settled(self, signal_id: int, timeout_s: float) -> None:
-        """Wait until every account of a signal has its outcome, asking ten times a second."""
+        """Wait until every account of a signal has its outcome, asking fifty times a second."""
         assert self.watcher is not None
         deadline = time.monotonic() + timeout_s
         while await self.watcher.fetchval("SELECT state FROM signal WHERE signal_id = $1", signal_id) != "settled":
             if time.monotonic() > deadline:
                 rows = await self.watcher.fetch("SELECT lane, count(*) FROM chunk WHERE done_at IS NULL GROUP BY lane")
                 raise TimeoutError(f"signal {signal_id} did not settle: open chunks {[tuple(r) for r in rows]}")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
 
 
 def _new_directory() -> Path:
