@@ -61,7 +61,7 @@ async def measure_fan_out(accounts: int, *, webhooks: bool = False) -> FanOut:
     async with rig(accounts, egresses=EGRESSES) as made:
         base_mb = made.rss_bytes("engine") / 1e6
         await made.settled(await made.open_long(WARM_UP_SYMBOL), SETTLE_TIMEOUT_S)
-        await _quiet(made)
+        await quiet(made)
         idle = await _idle_cpu(made)
         cpu, simulator_cpu = made.cpu_s(), made.sim_cpu_s()
         started = time.monotonic()
@@ -88,7 +88,7 @@ async def measure_fan_out(accounts: int, *, webhooks: bool = False) -> FanOut:
         )
 
 
-async def _quiet(made: Rig) -> None:
+async def quiet(made: Rig) -> None:
     """Wait until the venues have forgotten the warm-up, and the engine has nothing of it left in hand."""
     await asyncio.sleep(LONGEST_WINDOW_S)
     last = -1.0

@@ -60,6 +60,8 @@ class Rig:
     api_url: str = ""
     sim: dict[str, Any] = field(default_factory=dict)
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    venue_accounts: list[str] = field(default_factory=list)
+    """The simulator's names of the accounts, in the order of ours."""
     http: aiohttp.ClientSession | None = None
     watcher: asyncpg.Connection[asyncpg.Record] | None = None
     """Ours, open before anything is measured: a new connection costs the server 10 ms."""
@@ -197,6 +199,7 @@ async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
         answer = await made.control("POST", "/accounts", {"accounts": wanted[start : start + 2_000]})
         for offset, held in enumerate(answer["accounts"]):
             i = start + offset
+            made.venue_accounts.append(held["account_id"])
             records.append(
                 AccountRecord(
                     row=i + 1,
@@ -232,8 +235,9 @@ async def make_ready(connection: asyncpg.Connection[asyncpg.Record]) -> None:
            SELECT account_id, user_id, 1000, 1000, now() FROM account"""
     )
     await connection.execute(
-        "INSERT INTO leverage_setting (account_id, user_id, symbol, leverage) SELECT account_id, user_id, $1, 5 FROM account",
-        SYMBOL,
+        """INSERT INTO leverage_setting (account_id, user_id, symbol, leverage)
+           SELECT account_id, user_id, unnest($1::text[]), 5 FROM account""",
+        [SYMBOL, THIRD_SYMBOL],
     )
     await connection.execute("UPDATE account SET status = 'ready'")
     await connection.execute("ANALYZE")
