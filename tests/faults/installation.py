@@ -24,7 +24,9 @@ from marketbot.accounts.records import AccountRecord
 from marketbot.audit.compare import UNPROTECTED_LIMIT_S
 from marketbot.audit.control import SimulatorControl
 from marketbot.audit.loading import run_audit
+from marketbot.audit.records import read_order_name
 from marketbot.audit.report import Audit
+from marketbot.domain.client_order_id import PREFIX, TAG_LENGTH
 from marketbot.domain.ids import SignalId, SourceId, Symbol
 from marketbot.domain.signal import Action, Signal
 from marketbot.domain.venue import BINANCE, BYBIT, Environment, Market, Profile
@@ -152,16 +154,16 @@ class Installation:
         lines = []
         ledger = await self.control.ledger()
         for finding in found.findings[:TRACED_MAX]:
-            numbers = [int(word) for word in finding.subject.replace(",", " ").split() if word.isdigit()]
-            if not finding.subject.startswith("signal ") or len(numbers) < 2:
+            numbers = _intent_of(finding.subject)
+            if numbers is None:
                 continue
             orders = await self.connection.fetch(
-                "SELECT client_order_id FROM orders WHERE signal_id = $1 AND account_id = $2", *numbers[:2]
+                "SELECT client_order_id FROM orders WHERE signal_id = $1 AND account_id = $2", *numbers
             )
             events = await self.connection.fetch(
                 """SELECT at, leg, attempt, from_state, state, reason, code FROM order_event
                    WHERE signal_id = $1 AND account_id = $2 ORDER BY at""",
-                *numbers[:2],
+                *numbers,
             )
             ids = {row["client_order_id"] for row in orders}
             told = [
@@ -196,6 +198,19 @@ class Installation:
             await eventually(clean, within_s)
         assert found is not None
         return found
+
+
+def _intent_of(subject: str) -> tuple[int, int] | None:
+    """Read signal and account out of what a finding is about: its words, or the client order id among them."""
+    words = subject.replace(",", " ").split()
+    if subject.startswith("signal "):
+        signal_id, account_id = (int(word) for word in words if word.isdigit())
+        return signal_id, account_id
+    for word in words:
+        name = read_order_name(word, word[len(PREFIX) : len(PREFIX) + TAG_LENGTH])
+        if name is not None:
+            return name.signal_id, name.account_id
+    return None
 
 
 @asynccontextmanager

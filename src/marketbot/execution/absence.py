@@ -1,8 +1,8 @@
 """When "not found" becomes proof that an order never reached a venue.
 
 A venue's read side lags behind its write side: an order was found again after 40 s in one incident, after seconds in several. So an
-order counts as absent only when several look-ups in a row found nothing over a named time, with the account's position
-unchanged; one look-up that fails, or finds, starts the count anew.
+order counts as absent only when several look-ups found nothing over a named time, with the account's position unchanged. A
+look-up that fails says nothing either way: it does not count, and those before it still stand.
 """
 
 from __future__ import annotations
@@ -29,10 +29,6 @@ class AbsenceProof:
             self.first_at_s = at_s
         self.lookups += 1
         return self.lookups >= ABSENCE_LOOKUPS and at_s - self.first_at_s >= ABSENCE_TIME_S
-
-    def interrupted(self) -> None:
-        """Forget the count: a look-up failed, so nothing is known about that moment."""
-        self.lookups = 0
 
 
 def lookup_delay_s(tries: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
@@ -9,6 +10,7 @@ from marketbot.domain.order import OrderState
 from marketbot.domain.reasons import LapseReason, RejectionReason
 from marketbot.domain.side import Leg
 from marketbot.execution import outcome
+from marketbot.execution.absence import lookup_delay_s
 from marketbot.execution.desk import Desk
 from marketbot.execution.outcome import Verdict
 from marketbot.execution.protect import protect
@@ -23,6 +25,9 @@ MAX_ENTRY_ATTEMPTS = 2
 """Client order ids used for one entry: the first, and one more after a definite refusal that was mended."""
 FILL_READ_DELAYS_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 """Waits between reads of an acknowledged market order at a venue that answers before it fills; the last repeats."""
+
+ANSWER_OVERDUE_S = 1.0
+"""An entry whose answer is not in by then is looked for while it is waited for: it may have been executed and be without a stop."""
 
 
 async def run_entry(desk: Desk, run: IntentRun, free_slot: Callable[[], None]) -> None:
@@ -105,14 +110,42 @@ async def _send(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
     if run.sent_ms is None:
         run.sent_ms = run.since_received_ms(now)
         desk.watch.entry_sent(run, run.sent_ms / 1000)
-    report = await desk.client(run).submit_entry(
+    sending = desk.client(run).submit_entry(
         run.credential,
         EntryOrder(run.instrument, leg.client_order_id, run.side, run.qty, run.stop_price, run.target_price),
     )
+    attached = desk.client(run).traits.attaches_protection
+    report = await sending if attached else await _answer_or_fill(desk, run, leg, asyncio.ensure_future(sending))
     if run.acked_ms is None:
         run.acked_ms = run.since_received_ms(desk.clock.now())
         desk.watch.entry_acknowledged(run, desk.clock.monotonic() - started_s)
     return report
+
+
+async def _answer_or_fill(desk: Desk, run: IntentRun, leg: LegRun, sending: asyncio.Future[OrderReport]) -> OrderReport:
+    """Return the answer to an entry, or its fill when a look-up finds that first; not finding it means nothing meanwhile."""
+    looking: asyncio.Task[OrderReport] | None = None
+    try:
+        await asyncio.wait((sending,), timeout=ANSWER_OVERDUE_S)
+        if not sending.done():
+            looking = asyncio.create_task(_find_fill(desk, run, leg))
+            await asyncio.wait((sending, looking), return_when=asyncio.FIRST_COMPLETED)
+        return sending.result() if sending.done() or looking is None else looking.result()
+    finally:
+        # The venue's word on the order is known, or nobody waits for it any more: the unanswered call ends, and nothing is re-sent.
+        sending.cancel()
+        if looking is not None:
+            looking.cancel()
+
+
+async def _find_fill(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
+    tries = 0
+    while True:
+        answer = await look_up(desk, run, leg)
+        if isinstance(answer, OrderReport) and outcome.read(answer) is Verdict.FILLED:
+            return answer
+        await desk.clock.sleep(lookup_delay_s(tries))
+        tries += 1
 
 
 async def _await_fill(desk: Desk, run: IntentRun, leg: LegRun) -> bool:

@@ -15,7 +15,7 @@ GONE_READ_DELAYS_S = (0.0, 0.1, 0.3, 0.6, 1.0)
 
 
 class EmptyReads:
-    """Counts how long reads of a position have found nothing, without a break."""
+    """Counts how long reads of a position have found nothing, none between them having seen it."""
 
     __slots__ = ("_since_s",)
 
@@ -29,7 +29,7 @@ class EmptyReads:
         return at_s - self._since_s >= GONE_AFTER_S
 
     def interrupted(self) -> None:
-        """Begin anew: the position was seen, or could not be asked for."""
+        """Begin anew: the position was seen."""
         self._since_s = None
 
 

@@ -87,9 +87,15 @@ async def _go_on_closing(desk: Desk, run: IntentRun) -> bool:
 
 
 async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -> Placed:
-    """Place one protective leg at a venue where it is an order of its own; a refusal is tried again until the deadline."""
-    client = desk.client(run)
-    tries = 0
+    """Place one protective leg at a venue where it is an order of its own; a refusal is tried again until the deadline.
+
+    An order that a dead worker may have sent is sent again before it is looked for, and one whose look-up fails likewise, under the
+    same id. That is safe where it would not be for an entry: the venue keeps one closing order a direction and answers the second
+    with "exists", and a closing order cannot open anything. What the venue then refuses is the second sending: the first one's
+    fate stays open until it is found, or not found.
+    """
+    tries = refused = looks = 0
+    look_first = False
     empty = EmptyReads()
     if run.resumed and leg.state is OrderState.PLANNED:
         leg.move(OrderState.SUBMITTED)
@@ -103,46 +109,55 @@ async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -
             return Placed.IMPOSSIBLE
         if tries == 1 and leg.leg is Leg.STOP_LOSS:
             _write_position(desk, run, ProtectionState.PROTECTING)
-        if leg.state is OrderState.UNCONFIRMED:
-            await _find_protection(desk, run, leg, tries)
-            tries += 1
-            continue
-        await desk.clock.sleep(STOP_DELAYS_S[min(tries, len(STOP_DELAYS_S) - 1)])
         tries += 1
-        leg.move(OrderState.SUBMITTED)
-        report = await client.submit_protection(run.credential, _protective_order(run, leg))
-        if report.state not in (OrderState.REJECTED, OrderState.PLANNED):
-            if report.state is OrderState.UNCONFIRMED:
-                note_unconfirmed(desk, run, leg, report)
-            else:
-                _move(desk, run, leg, report)
+        if leg.state is OrderState.UNCONFIRMED and look_first:
+            await _find_protection(desk, run, leg, looks)
+            looks += 1
+            look_first = False
             continue
-        leg.move(OrderState.PLANNED)  # certainly not at the venue: the same order may be sent again
-        match report.fault.error_class if report.fault else ErrorClass.REFUSED:
+        await desk.clock.sleep(STOP_DELAYS_S[min(refused, len(STOP_DELAYS_S) - 1)])
+        report = await _send_protection(desk, run, leg)
+        look_first = True
+        if report.fault is None:
+            continue
+        refused += report.state is not OrderState.UNCONFIRMED
+        match report.fault.error_class:
             case ErrorClass.WOULD_TRIGGER:
                 return Placed.WOULD_TRIGGER
             case ErrorClass.PROTECTION_EXISTS:
                 await _adopt(desk, run, leg)
-            case ErrorClass.DUPLICATE:
-                leg.move(OrderState.SUBMITTED)
-                note_unconfirmed(desk, run, leg, report)
             case ErrorClass.NO_POSITION:
                 if tries >= ASK_POSITION_AFTER and await _is_gone(desk, run, empty):
                     return Placed.POSITION_GONE
             case ErrorClass.KEY:
-                await desk.journal.quarantine(run, report.fault.text if report.fault else "")
+                await desk.journal.quarantine(run, report.fault.text)
             case _:
                 pass
     return Placed.RESTS
 
 
-async def _find_protection(desk: Desk, run: IntentRun, leg: LegRun, tries: int) -> None:
-    """Look an unconfirmed protective order up; when it is not found the same id is sent again.
+async def _send_protection(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
+    """Send a protective order, or send it again, and put the leg where the answer leaves it."""
+    sent_before = leg.state is OrderState.UNCONFIRMED
+    if not sent_before:
+        leg.move(OrderState.SUBMITTED)
+    report = await desk.client(run).submit_protection(run.credential, _protective_order(run, leg))
+    is_duplicate = report.fault is not None and report.fault.error_class is ErrorClass.DUPLICATE
+    if report.state is OrderState.UNCONFIRMED or is_duplicate:
+        if not sent_before:
+            note_unconfirmed(desk, run, leg, report)
+    elif report.state not in (OrderState.REJECTED, OrderState.PLANNED):
+        if sent_before:
+            desk.watch.resolved(run, leg.leg)
+        _move(desk, run, leg, report)
+    elif not sent_before:
+        leg.move(OrderState.PLANNED)  # certainly not at the venue: the same order may be sent again
+    return report
 
-    That is safe where it would not be for an entry: the venue keeps one closing order a direction and answers the second with
-    "exists", and a closing order cannot open anything.
-    """
-    await desk.clock.sleep(lookup_delay_s(min(tries, 2)))
+
+async def _find_protection(desk: Desk, run: IntentRun, leg: LegRun, looks: int) -> None:
+    """Look an unconfirmed protective order up; one that is not found may be sent as if it never had been."""
+    await desk.clock.sleep(lookup_delay_s(min(looks, 2)))
     answer = await look_up(desk, run, leg)
     if isinstance(answer, OrderReport):
         desk.watch.resolved(run, leg.leg)
@@ -160,7 +175,10 @@ async def _adopt(desk: Desk, run: IntentRun, leg: LegRun) -> None:
     for order in resting:
         if order.kind == leg.leg and order.closes_position and order.side == run.side.exit:
             leg.trigger_price = order.trigger_price or leg.trigger_price
-            leg.move(OrderState.SUBMITTED)
+            if leg.state is OrderState.PLANNED:
+                leg.move(OrderState.SUBMITTED)
+            else:
+                desk.watch.resolved(run, leg.leg)
             _move(desk, run, leg, OrderReport(OrderState.ACCEPTED))
             return
 
@@ -245,7 +263,8 @@ async def _is_gone(desk: Desk, run: IntentRun, empty: EmptyReads) -> bool:
     held = await read_held(desk, run)
     if held is None:
         return empty.found_nothing(desk.clock.monotonic())
-    empty.interrupted()
+    if not isinstance(held, VenueFault):
+        empty.interrupted()
     return False
 
 

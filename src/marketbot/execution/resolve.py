@@ -29,18 +29,22 @@ async def resolve(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
     over ``ABSENCE_TIME_S`` and, for an entry, no position). It waits as long as the venue cannot be asked: an order is never given up.
     """
     proof = AbsenceProof()
-    tries = 0
+    failed = 0
+    # What a dead worker may have sent is old enough to be asked for at once: a position without a stop may hang on it.
+    delay_s = 0.0 if run.resumed else lookup_delay_s(0)
     while True:
-        await desk.clock.sleep(lookup_delay_s(tries))
-        tries += 1
+        await desk.clock.sleep(delay_s)
         asked_at_s = desk.clock.monotonic()
         answer = await look_up(desk, run, leg)
         if isinstance(answer, OrderReport):
             desk.watch.resolved(run, leg.leg)
             return answer
         if isinstance(answer, VenueFault):
-            proof.interrupted()
+            delay_s = lookup_delay_s(failed)
+            failed += 1
             continue
+        delay_s = lookup_delay_s(proof.lookups + 1)
+        failed = 0
         if proof.found_nothing(asked_at_s) and await _position_is_unchanged(desk, run, leg):
             desk.watch.resolved(run, leg.leg)
             return OrderReport(OrderState.PLANNED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from marketbot.domain.execution_report import Absent, OrderReport
+from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
 from marketbot.domain.money import ZERO
 from marketbot.domain.order import SETTLED, OrderState
 from marketbot.domain.protection import ProtectionState
@@ -70,19 +70,33 @@ async def _settle_unsent(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
 
 
 async def _settle(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
-    """Wait for the venue to end an order that closes nothing any more; cancel it when it does not."""
+    """Wait for the venue to end an order that closes nothing any more; cancel it when it does not.
+
+    One that was never more than unconfirmed, and that neither look-ups nor its cancelling brought to light, has lapsed: that it was
+    canceled would say that the venue had it.
+    """
+    attaches = desk.client(opening).traits.attaches_protection
+    known = leg.state is not OrderState.UNCONFIRMED or attaches
     for delay_s in SETTLE_READ_DELAYS_S:
         await desk.clock.sleep(delay_s)
         answer = await look_up(desk, opening, leg)
-        if isinstance(answer, OrderReport) and answer.state in SETTLED:
-            _move(desk, opening, leg, answer)
-            return
-        if desk.client(opening).traits.attaches_protection and not isinstance(answer, OrderReport):
+        if isinstance(answer, OrderReport):
+            known = True
+            if answer.state in SETTLED:
+                _move(desk, opening, leg, answer)
+                return
+        elif attaches:
             # A property of a position that is gone is gone with it.
             break
     fault = await desk.client(opening).cancel_order(opening.credential, opening.instrument, leg.client_order_id, leg.leg)
-    if fault is None:
-        _move(desk, opening, leg, OrderReport(OrderState.CANCELED))
+    if fault is not None:
+        return
+    if not known:
+        answer = await look_up(desk, opening, leg)
+        if isinstance(answer, VenueFault):
+            return
+        known = isinstance(answer, OrderReport)
+    _move(desk, opening, leg, OrderReport(OrderState.CANCELED if known else OrderState.LAPSED))
 
 
 def _move(desk: Desk, opening: IntentRun, leg: LegRun, report: OrderReport) -> None:

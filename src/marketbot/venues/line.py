@@ -38,6 +38,8 @@ class Timeouts:
     order_s: float = 5.0
     protection_s: float = 2.5
     read_s: float = 4.0
+    look_s: float = 1.5
+    """A look-up of an order, or an urgent read: it is repeated at once, and a position without a stop may wait for it."""
     bulk_s: float = 20.0
 
 

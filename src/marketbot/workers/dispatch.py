@@ -53,6 +53,7 @@ class Dispatcher:
         self._may_claim = may_claim
         self.slots = Slots()
         self.open: dict[int, ClaimedChunk] = {}
+        self._took_over = False
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,12 +81,21 @@ class Dispatcher:
         if not self._may_claim():
             return False
         try:
+            if not self._took_over:
+                # What a killed engine had begun comes before anything new of the same accounts: a position may be without a stop.
+                await chunks.release_of_the_dead(self._pool, self._worker())
+                self._took_over = True
             waiting = await chunks.waiting(self._pool)
             claimed = False
             for lane, limit in claims(self.slots.by_lane, waiting):
-                for chunk in await chunks.claim(self._pool, self._worker(), lane, full=self.slots.full_markets(), limit=limit):
-                    claimed = True
-                    self._start(chunk)
+                found = await chunks.claim(self._pool, self._worker(), lane, full=self.slots.full_markets(), limit=limit)
+                begun_before = [self._start(chunk) for chunk in found if chunk.attempts > 1]
+                # Only once these stand in line for their accounts may newer work do so.
+                await asyncio.gather(*(loaded.wait() for loaded in begun_before))
+                for chunk in found:
+                    if chunk.attempts == 1:
+                        self._start(chunk)
+                claimed = claimed or bool(found)
             return claimed
         except Exception as error:
             if not is_unavailable(error):
@@ -94,14 +104,17 @@ class Dispatcher:
             await asyncio.sleep(POLL_S)
             return False
 
-    def _start(self, chunk: ClaimedChunk) -> None:
+    def _start(self, chunk: ClaimedChunk) -> asyncio.Event:
+        """Run a chunk as a task of its own; the event is set once its runs are loaded, or cannot be."""
         self.slots.take(chunk.lane, chunk.market, len(chunk.account_ids))
         self.open[chunk.chunk_id] = chunk
-        task = asyncio.create_task(self._run_chunk(chunk), name=f"chunk-{chunk.chunk_id}")
+        loaded = asyncio.Event()
+        task = asyncio.create_task(self._run_chunk(chunk, loaded), name=f"chunk-{chunk.chunk_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return loaded
 
-    async def _run_chunk(self, chunk: ClaimedChunk) -> None:
+    async def _run_chunk(self, chunk: ClaimedChunk, loaded: asyncio.Event) -> None:
         held = len(chunk.account_ids)
 
         def free_slot() -> None:
@@ -113,7 +126,10 @@ class Dispatcher:
                     self._wake.set()
 
         try:
-            runs = await self._load(chunk)
+            try:
+                runs = await self._load(chunk)
+            finally:
+                loaded.set()
             for _ in range(len(chunk.account_ids) - len(runs)):
                 free_slot()
             await self._executor.run(runs, free_slot)

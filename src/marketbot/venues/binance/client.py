@@ -115,7 +115,7 @@ class BinanceClient:
             urls.ALGO_ORDER,
             encode.by_client_algo_id(client_order_id),
             cost=urls.ONE,
-            timeout_s=self._timeouts.read_s,
+            timeout_s=self._timeouts.look_s,
             urgent=True,
         )
         if isinstance(body, Refusal):
@@ -136,7 +136,7 @@ class BinanceClient:
         self, credential: Credential, query: str, client_order_id: ClientOrderId | None, *, urgent: bool
     ) -> OrderReport | Absent | VenueFault:
         answer = await self._session.signed(
-            credential, "GET", urls.ORDER, query, cost=urls.ONE, timeout_s=self._timeouts.read_s, urgent=urgent
+            credential, "GET", urls.ORDER, query, cost=urls.ONE, timeout_s=self._timeouts.look_s, urgent=urgent
         )
         if isinstance(answer, Refusal):
             return Absent() if answer.fault.error_class is ErrorClass.NOT_FOUND else answer.fault
@@ -162,7 +162,7 @@ class BinanceClient:
             urls.POSITIONS,
             encode.by_symbol(instrument),
             cost=urls.READ,
-            timeout_s=self._timeouts.read_s,
+            timeout_s=self._timeouts.look_s if urgent else self._timeouts.read_s,
             urgent=urgent,
         )
         return self._value(answer, decode.positions)

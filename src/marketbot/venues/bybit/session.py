@@ -67,7 +67,7 @@ class BybitSession:
                 secret=credential.secret,
                 now_ms=self.clock.now_ms(),
             ),
-            self.timeouts.read_s,
+            self.timeouts.look_s if urgent else self.timeouts.read_s,
             urgent,
         )
 
