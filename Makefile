@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/pytest -n 2 $(ARGS)
 
-# Kills an engine amid every fault, a seed a run: MARKETBOT_FAULT_SEEDS=1,2,3 make drill
+# Kills an engine amid every fault; `make test` does it on one seed. MARKETBOT_FAULT_SEEDS=1,2,3 make drill
 drill: $(VENV)/.installed
 	$(BIN)/pytest -m drill $(ARGS)
 

@@ -184,7 +184,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         presence=presence,
         controls=controls,
         connector=Connector(pool, keyring, clients, data.instruments.get, clock, controls.policy, held=reconciler.note_holdings),
-        sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: bool(dispatcher.open)),
+        sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy),
         balances=BalanceSweep(pool, keyring, clients, clock),
         locks=locks,
     )

@@ -67,8 +67,7 @@ class Installation:
     secret_sha256: bytes
     venue_accounts: list[int] = field(default_factory=list)
     engine: asyncio.subprocess.Process | None = None
-    down_s: float = 0.0
-    """How long no engine was there to protect anything."""
+    unprotected_limit_s: float = UNPROTECTED_LIMIT_S
     _bodies: count[int] = field(default_factory=count)
 
     async def start_engine(self) -> None:
@@ -183,7 +182,7 @@ class Installation:
         return "\n".join(lines)
 
     async def audit(self) -> Audit:
-        return await run_audit(self.connection, self.control, unprotected_limit_s=UNPROTECTED_LIMIT_S + self.down_s)
+        return await run_audit(self.connection, self.control, unprotected_limit_s=self.unprotected_limit_s)
 
     async def until_clean(self, within_s: float) -> Audit:
         """Audit until both books agree, or return the last audit: fired stops are found by a sweep, after a moment."""

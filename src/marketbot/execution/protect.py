@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
+from marketbot.domain.execution_report import ErrorClass, OrderReport, VenueFault
 from marketbot.domain.order import MAYBE_LIVE, SETTLED, OrderState
 from marketbot.domain.position import VenuePosition
 from marketbot.domain.protection import ProtectionState
@@ -92,7 +92,7 @@ async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -
     An order that a dead worker may have sent is sent again before it is looked for, and one whose look-up fails likewise, under the
     same id. That is safe where it would not be for an entry: the venue keeps one closing order a direction and answers the second
     with "exists", and a closing order cannot open anything. What the venue then refuses is the second sending: the first one's
-    fate stays open until it is found, or not found.
+    fate stays open until it is found, or the position is gone and several look-ups find nothing.
     """
     tries = refused = looks = 0
     look_first = False
@@ -156,15 +156,12 @@ async def _send_protection(desk: Desk, run: IntentRun, leg: LegRun) -> OrderRepo
 
 
 async def _find_protection(desk: Desk, run: IntentRun, leg: LegRun, looks: int) -> None:
-    """Look an unconfirmed protective order up; one that is not found may be sent as if it never had been."""
+    """Look an unconfirmed protective order up. Not finding it proves nothing so soon after: it stays unconfirmed, and is sent again."""
     await desk.clock.sleep(lookup_delay_s(min(looks, 2)))
     answer = await look_up(desk, run, leg)
     if isinstance(answer, OrderReport):
         desk.watch.resolved(run, leg.leg)
         _move(desk, run, leg, answer)
-    elif isinstance(answer, Absent):
-        desk.watch.resolved(run, leg.leg)
-        desk.journal.order_moved(run, leg, leg.move(OrderState.PLANNED), desk.clock.now())
 
 
 async def _adopt(desk: Desk, run: IntentRun, leg: LegRun) -> None:

@@ -15,6 +15,8 @@ from marketbot.execution.run import IntentRun, LegRun
 
 SETTLE_READ_DELAYS_S = (0.0, 0.1, 0.3, 0.6, 1.0)
 """Waits between looks at a protective order whose position has just gone: venues take a moment to expire it."""
+CANCEL_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Waits before tries at cancelling one; what outlasts them is left to reconciliation, which comes by seldom where nothing is held."""
 
 
 async def position_went_away(desk: Desk, run: IntentRun, *, closed_by: str | None, exit_price: Decimal | None = None) -> None:
@@ -88,15 +90,14 @@ async def _settle(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
         elif attaches:
             # A property of a position that is gone is gone with it.
             break
-    fault = await desk.client(opening).cancel_order(opening.credential, opening.instrument, leg.client_order_id, leg.leg)
-    if fault is not None:
-        return
-    if not known:
-        answer = await look_up(desk, opening, leg)
-        if isinstance(answer, VenueFault):
-            return
-        known = isinstance(answer, OrderReport)
-    _move(desk, opening, leg, OrderReport(OrderState.CANCELED if known else OrderState.LAPSED))
+    for delay_s in CANCEL_DELAYS_S:
+        await desk.clock.sleep(delay_s)
+        if await desk.client(opening).cancel_order(opening.credential, opening.instrument, leg.client_order_id, leg.leg) is None:
+            answer = Absent() if known else await look_up(desk, opening, leg)
+            if not isinstance(answer, VenueFault):
+                ended = OrderState.CANCELED if known or isinstance(answer, OrderReport) else OrderState.LAPSED
+                _move(desk, opening, leg, OrderReport(ended))
+                return
 
 
 def _move(desk: Desk, opening: IntentRun, leg: LegRun, report: OrderReport) -> None:

@@ -57,6 +57,11 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether orders are on their way, or may be: what a killed engine left has not been looked for yet."""
+        return not self._took_over or bool(self.open)
+
     async def run(self, listener: Listener) -> None:
         """Claim until cancelled; then the chunks in hand are cancelled too and go back by way of the worker's lock."""
         nudges = asyncio.create_task(self._forward_nudges(listener))
@@ -84,7 +89,6 @@ class Dispatcher:
             if not self._took_over:
                 # What a killed engine had begun comes before anything new of the same accounts: a position may be without a stop.
                 await chunks.release_of_the_dead(self._pool, self._worker())
-                self._took_over = True
             waiting = await chunks.waiting(self._pool)
             claimed = False
             for lane, limit in claims(self.slots.by_lane, waiting):
@@ -96,6 +100,7 @@ class Dispatcher:
                     if chunk.attempts == 1:
                         self._start(chunk)
                 claimed = claimed or bool(found)
+            self._took_over = True
             return claimed
         except Exception as error:
             if not is_unavailable(error):
