@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.intake.bodies import NOW, alert, read, reason_of, signal_of
 
 from marketbot.domain.reasons import RefusalReason as R
 from marketbot.domain.signal import Action, Signal
 from marketbot.intake.actions import PHRASES
-from marketbot.intake.decode import decode
-from marketbot.intake.document import MAX_BODY_BYTES, MAX_CONTAINERS, MAX_DEPTH, read_document
+from marketbot.intake.document import MAX_BODY_BYTES, MAX_CONTAINERS, MAX_DEPTH
 from marketbot.intake.numbers import MAX_PRICE, MIN_PRICE
 from marketbot.intake.refused import Refused
-
-NOW = datetime(2025, 9, 3, 14, 30, 5, tzinfo=UTC)
-
-
-def read(
-    body: bytes | str | dict[str, Any], now: datetime = NOW, window_s: int = 30, chart_interval_s: int | None = None
-) -> Signal | Refused:
-    if isinstance(body, dict):
-        body = json.dumps(body)
-    document = read_document(body.encode() if isinstance(body, str) else body)
-    if isinstance(document, Refused):
-        return document
-    return decode(document, now=now, window_s=window_s, chart_interval_s=chart_interval_s)
-
-
-def alert(**changes: Any) -> dict[str, Any]:
-    fields = {"ticker": "BTCUSDT", "signal": "SINAL LONG", "close": "100.5", **changes}
-    return {name: value for name, value in fields.items() if value is not ...}
-
-
-def reason_of(body: bytes | str | dict[str, Any], **how: Any) -> R:
-    found = read(body, **how)
-    assert isinstance(found, Refused), found
-    return found.reason
-
-
-def signal_of(body: bytes | str | dict[str, Any], **how: Any) -> Signal:
-    found = read(body, **how)
-    assert isinstance(found, Signal), found
-    return found
 
 
 @pytest.mark.parametrize(
@@ -353,49 +322,3 @@ def test_a_senders_id_names_its_signal_but_never_hides_a_close() -> None:
     assert len({opened.dedup_key, closed.dedup_key, other.dedup_key}) == 3
     assert signal_of(alert()).dedup_key is None
     assert signal_of(alert(alert_id="every-alert-the-same")).dedup_key is None
-
-
-TEXTS = st.one_of(
-    st.sampled_from(
-        [*PHRASES, "BTCUSDT", "{{x}}", "NaN", "-1", "1e5", "2025-09-03T14:30:00Z", "1756909800", "flat", "long", "buy"]
-    ),
-    st.text(max_size=20),
-)
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-NAMES = st.sampled_from(
-    [
-        *("ticker", "symbol", "signal", "action", "close", "price", "time", "timestamp", "timenow", "leverage", "max_lag", "id"),
-        *("strategy", "order", "order_action", "market_position", "secret", "token", "interval", "tv_instrument", "alert_id"),
-    ]
-)
-
-
-@given(st.binary(max_size=300))
-@example(b'{"ticker":"\\ud800","signal":"BUY","id":"\\ud800\\u0000"}')
-@example(b"{" * 70_000)
-@example(b'"')
-@example(b"=")
-@example(b"A=\xc2\xa0")
-def test_any_bytes_are_answered(body: bytes) -> None:
-    assert isinstance(read(body), Signal | Refused)
-
-
-@given(st.dictionaries(NAMES, VALUES, max_size=8), st.binary(max_size=3), st.integers(0, 200))
-def test_any_json_is_answered(fields: dict[str, Any], noise: bytes, cut: int) -> None:
-    body = json.dumps(fields).encode()
-    assert isinstance(read(body), Signal | Refused)
-    assert isinstance(read(body[:cut] + noise + body[cut:]), Signal | Refused)
-
-
-@given(st.dictionaries(NAMES, TEXTS, max_size=8))
-def test_whatever_becomes_a_signal_is_within_bounds(fields: dict[str, Any]) -> None:
-    found = read(fields)
-    if isinstance(found, Signal):
-        assert found.symbol.isalnum()
-        assert found.price is None or MIN_PRICE <= found.price <= MAX_PRICE
-        assert found.sent_at is None or found.sent_at <= NOW + timedelta(seconds=30)
-        assert found.dedup_key is None or len(found.dedup_key) == 64

@@ -1,7 +1,7 @@
 """The embedded server as a whole: it keeps data, survives crashes, and minds nobody else's files."""
 
 # The processes and files of a server are what is tested here; that a test's loop blocks meanwhile is no harm.
-# ruff: noqa: ASYNC220, ASYNC221, ASYNC240
+# ruff: noqa: ASYNC220, ASYNC240
 
 from __future__ import annotations
 
@@ -12,39 +12,22 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
 import pytest
 import uvloop
+from tests.store.embedded_server import PATIENCE_S, run, until
 
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_root, supervisor
-from marketbot.store.embedded.binaries import Binaries, ServerUser
+from marketbot.store.embedded.binaries import ServerUser
 from marketbot.store.embedded.data_dir import DataDir
-from marketbot.store.embedded.postmaster import Postmaster, cluster_pids
+from marketbot.store.embedded.postmaster import cluster_pids
 from marketbot.store.pool import is_unavailable
 
-PATIENCE_S = 30.0
 COMMITS = 400
 
 pytestmark = pytest.mark.process
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can become another user")
-
-
-async def run(dsn: str, statement: str) -> object:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - conditions of other processes tell no event
-            await asyncio.sleep(0.01)
 
 
 async def test_data_survive_a_restart(place: Path) -> None:
@@ -135,21 +118,6 @@ async def test_server_gets_nothing_of_our_environment(place: Path, monkeypatch: 
         if not environment.exists():
             pytest.skip("NOT TESTED: no /proc here")
         assert b"do-not-pass-on" not in environment.read_bytes()
-
-
-@as_root
-async def test_root_runs_the_server_as_nobody(place: Path) -> None:
-    async with EmbeddedPostgres(place) as server:
-        owner = Path(f"/proc/{server.pid}").stat().st_uid
-        assert owner == 65534
-        assert place.stat().st_uid == 0
-        # The server's user, who could read the files anyway, is still not let in as the superuser.
-        psql = Binaries.of_wheel().directory / "psql"
-        attempt = subprocess.run(
-            [psql, server.dsn, "-c", "SELECT 1"], user=65534, group=65534, extra_groups=[], capture_output=True, text=True
-        )
-        assert attempt.returncode != 0
-        assert "Peer authentication failed" in attempt.stderr
 
 
 async def test_kill_9_of_everything_loses_no_commit(disk_place: Path) -> None:
@@ -323,181 +291,3 @@ def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", "/home/ana")
     assert default_data_root() == Path("/home/ana/.local/share/marketbot")
-
-
-@as_root
-async def test_place_that_the_server_cannot_enter_is_refused(place: Path) -> None:
-    place.mkdir(mode=0o700)
-    with pytest.raises(EmbeddedPostgresError, match=f"uid 65534, which cannot enter {place};"):
-        await EmbeddedPostgres(place / "inner").start()
-    assert stat.S_IMODE(place.stat().st_mode) == 0o700  # a foreign directory is left as it was
-
-
-@as_root
-async def test_unreadable_binaries_are_copied_once(place: Path, disk_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, hidden = Binaries.of_wheel(), disk_place
-    hidden.mkdir(mode=0o700)
-    copy = real.copied_below(hidden / "site-packages")
-    monkeypatch.setattr(Binaries, "of_wheel", classmethod(lambda cls: copy))
-    assert not copy.runnable_by(ServerUser.current())
-    inodes = set()
-    for _ in range(2):
-        async with EmbeddedPostgres(place) as server:
-            assert await run(server.dsn, "SELECT 1") == 1
-            inodes.add((place / "binaries" / real.version).stat().st_ino)
-    assert len(inodes) == 1
-    assert stat.S_IMODE(hidden.stat().st_mode) == 0o700
-
-
-# A supervisor in a process of its own, which says where its server is and then waits to be killed.
-SUPERVISOR = """
-import asyncio, sys
-from pathlib import Path
-from marketbot.store.embedded import EmbeddedPostgres
-async def main():
-    server = EmbeddedPostgres(Path(sys.argv[1]))
-    await server.start()
-    print(server.pid, server.dsn, flush=True)
-    await asyncio.Event().wait()
-asyncio.run(main())
-"""
-
-
-async def orphan(place: Path) -> tuple[int, str]:
-    """Leave a running server whose supervisor was killed with -9; return its pid and DSN."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SUPERVISOR, str(place), stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
-    process.kill()
-    await process.wait()
-    pid, dsn = line.decode().split()
-    return int(pid), dsn
-
-
-async def test_orphan_is_adopted_with_its_sessions(place: Path) -> None:
-    pid, dsn = await orphan(place)
-    bystander = await asyncpg.connect(dsn)
-    try:
-        async with EmbeddedPostgres(place) as server:
-            assert server.adopted
-            assert server.pid == pid
-            assert server.dsn == dsn
-            assert await bystander.fetchval("SELECT 1") == 1
-            # An adopted server is not our child, and is watched all the same.
-            await server.kill()
-            await asyncio.wait_for(server.restarted.wait(), PATIENCE_S)
-            assert not server.adopted
-            assert await run(server.dsn, "SELECT 1") == 1
-        assert cluster_pids(DataDir(place)) == []
-    finally:
-        bystander.terminate()
-
-
-async def test_adopted_server_is_stopped_in_the_end(place: Path) -> None:
-    await orphan(place)
-    async with EmbeddedPostgres(place) as server:
-        assert server.adopted
-    assert cluster_pids(DataDir(place)) == []
-
-
-async def test_orphan_with_other_settings_is_replaced(place: Path) -> None:
-    pid, dsn = await orphan(place)
-    await run(dsn, "CREATE TABLE kept AS SELECT 1 AS n")
-    async with EmbeddedPostgres(place, settings={"work_mem": "9MB"}) as server:
-        assert not server.adopted
-        assert server.pid != pid
-        assert await run(server.dsn, "SHOW work_mem") == "9MB"
-        assert await run(server.dsn, "SELECT n FROM kept") == 1
-
-
-async def test_orphan_that_does_not_answer_is_replaced(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "ADOPT_WAIT_S", 0.5)
-    monkeypatch.setattr("marketbot.store.embedded.postmaster.STOP_FAST_S", 0.5)
-    monkeypatch.setattr("marketbot.store.embedded.postmaster.STOP_IMMEDIATE_S", 0.5)
-    monkeypatch.setattr(supervisor, "CONNECT_TIMEOUT_S", 0.5)
-    pid, _ = await orphan(place)
-    os.kill(pid, signal.SIGSTOP)
-    async with EmbeddedPostgres(place) as server:
-        assert server.pid != pid
-        assert await run(server.dsn, "SELECT 1") == 1
-
-
-async def test_server_killed_while_nobody_watched_comes_back(place: Path) -> None:
-    _, dsn = await orphan(place)
-    await run(dsn, "CREATE TABLE kept AS SELECT 5 AS n")
-    found = Postmaster.find(DataDir(place))
-    assert found is not None
-    await found.kill()
-    async with EmbeddedPostgres(place) as server:
-        assert not server.adopted
-        assert await run(server.dsn, "SELECT n FROM kept") == 5
-
-
-def _as_user(uid: int, script: str, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script as an ordinary user, with an interpreter and a path that this user can read."""
-    interpreter = Path("/usr/bin/python3")
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    probe = subprocess.run([interpreter, "--version"], capture_output=True, text=True) if interpreter.exists() else None
-    if probe is None or not probe.stdout.startswith(f"Python {version}."):
-        pytest.skip(f"NOT TESTED: no Python {version} that an ordinary user can run")
-    user = ServerUser(uid, uid, dropped=True)
-    readable = [path for path in sys.path if path and user.closed_directory(Path(path)) is None]
-    return subprocess.run(
-        [interpreter, "-c", script, *arguments],
-        env={"HOME": str(home), "PYTHONPATH": ":".join(readable), "PATH": "/usr/bin:/bin"},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        **user.popen_arguments(),
-    )
-
-
-def _unnamed_uid() -> int:
-    for uid in range(12345, 12445):
-        try:
-            pwd.getpwuid(uid)
-        except KeyError:
-            return uid
-    raise AssertionError("every uid has a name")
-
-
-@as_root
-async def test_place_of_another_user_is_refused(place: Path) -> None:
-    """An ordinary user gets a sentence, not a trace, when the place is root's."""
-    async with EmbeddedPostgres(place):
-        result = _as_user(pwd.getpwnam("daemon").pw_uid, SUPERVISOR, str(place), home=Path("/nonexistent"))
-        assert result.returncode != 0
-        assert "belongs to another user" in result.stderr
-
-
-@as_root
-@pytest.mark.parametrize("named", [True, False])
-def test_ordinary_user(place: Path, named: bool) -> None:
-    """Run everything as an ordinary user with a home of its own; a uid without a name is common in containers."""
-    uid = pwd.getpwnam("daemon").pw_uid if named else _unnamed_uid()
-    place.mkdir()
-    place.chmod(0o755)
-    home = place / "home"
-    home.mkdir(mode=0o700)
-    os.chown(home, uid, uid)
-    script = """
-import asyncio, asyncpg, os
-from marketbot.store.embedded import EmbeddedPostgres, default_data_root
-async def main():
-    place = default_data_root() / "postgres"
-    async with EmbeddedPostgres(place) as server:
-        connection = await asyncpg.connect(server.dsn)
-        await connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
-        await connection.close()
-        await server.kill()
-        await asyncio.wait_for(server.restarted.wait(), 30)
-    async with EmbeddedPostgres(place) as server:
-        connection = await asyncpg.connect(server.dsn)
-        print("kept", await connection.fetchval("SELECT n FROM kept"), os.getuid(), place)
-        await connection.close()
-asyncio.run(main())
-"""
-    result = _as_user(uid, script, home=home)
-    assert result.returncode == 0, result.stderr
-    assert f"kept 1 {uid} {home}/.local/share/marketbot/postgres" in result.stdout
