@@ -131,10 +131,19 @@ def _cpu(pid: int | None) -> float:
     for each in [process, *process.children(recursive=True)]:
         try:
             times = each.cpu_times()
+            total += times.children_user + times.children_system + (_precise_cpu(each.pid) or times.user + times.system)
         except psutil.NoSuchProcess:
             continue
-        total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def _precise_cpu(pid: int) -> float:
+    """Return what the scheduler counted, or 0: two dozen database processes, each told in hundredths of a second, would tell little."""
+    try:
+        stats = list(Path(f"/proc/{pid}/task").glob("*/schedstat"))
+        return sum(int(stat.read_text().split()[0]) for stat in stats) / 1e9
+    except OSError:
+        return 0.0
 
 
 @asynccontextmanager

@@ -204,9 +204,9 @@ async def test_closed_peer_is_noticed_before_the_loop_reads_the_end_of_stream(ma
         conn, _ = await asyncio.gather(answer_one(), wire.send(REQUEST, timeout_s=2))
         (connection,) = wire._idle
         connection.idle_since -= 1.0
-        assert not connection.is_stale(loop.time())
+        assert connection.is_usable(loop.time())
         conn.close()  # from here on no await: the loop cannot have seen the end of the stream
-        assert connection.usable
+        assert connection.is_usable(connection.idle_since)
         assert wire._take_idle() is None
         assert wire.counters.connections_stale == 1
 

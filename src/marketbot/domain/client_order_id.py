@@ -17,29 +17,28 @@ MAX_ATTEMPT = 35
 """The attempt is one base-36 digit; it grows only after a venue's definite refusal."""
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_SIGNAL_WIDTH = 8
-_ACCOUNT_WIDTH = 6
+_SIGNAL_PAIRS = 4
+_ACCOUNT_PAIRS = 3
 _LEG_LETTER = {Leg.ENTRY: "e", Leg.STOP_LOSS: "s", Leg.TAKE_PROFIT: "t", Leg.EXIT: "x", Leg.EMERGENCY_EXIT: "m"}
 
 
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 
 
-def _base36(number: int, width: int) -> str:
-    """Write ``number`` in ``width`` digits (an even number of them), two at a time."""
-    pairs = []
-    for _ in range(width // 2):
+def _base36(number: int, pairs: int) -> str:
+    """Write ``number`` in ``pairs`` pairs of digits."""
+    text = ""
+    for _ in range(pairs):
         number, pair = divmod(number, 1296)
-        pairs.append(_PAIRS[pair])
+        text = _PAIRS[pair] + text
     if number:
         raise OverflowError("the number does not fit the client order id")
-    pairs.reverse()
-    return "".join(pairs)
+    return text
 
 
 def client_order_stem(tag: str, signal_id: SignalId, account_id: AccountId) -> str:
     """Return what the ids of one intent's orders begin with."""
-    return f"{PREFIX}{tag}{_base36(signal_id, _SIGNAL_WIDTH)}{_base36(account_id, _ACCOUNT_WIDTH)}"
+    return f"{PREFIX}{tag}{_base36(signal_id, _SIGNAL_PAIRS)}{_base36(account_id, _ACCOUNT_PAIRS)}"
 
 
 def client_order_id(stem: str, leg: Leg, attempt: int = 0) -> ClientOrderId:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Venue = NewType("Venue", str)
 """``binance``, ``bybit`` (native clients) or ``ccxt:<exchange id>``."""
@@ -28,9 +27,11 @@ class Profile(StrEnum):
     SIMULATION = "simulation"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Market:
-    """One venue in one environment: the unit that has hosts, instruments, prices, a clock and a budget."""
+class Market(NamedTuple):
+    """One venue in one environment: the unit that has hosts, instruments, prices, a clock and a budget.
+
+    A tuple, for it is the key of many look-ups an order and hashes without a line of Python.
+    """
 
     venue: Venue
     environment: Environment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
 from marketbot.domain.order import OrderState
@@ -19,7 +19,7 @@ from marketbot.execution.run import IntentRun, LegRun
 from marketbot.ports import EntryOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 MAX_ENTRY_ATTEMPTS = 2
 """Client order ids used for one entry: the first, and one more after a definite refusal that was mended."""
@@ -110,32 +110,47 @@ async def _send(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
     if run.sent_ms is None:
         run.sent_ms = run.since_received_ms(now)
         desk.watch.entry_sent(run, run.sent_ms / 1000)
-    sending = desk.client(run).submit_entry(
-        run.credential,
-        EntryOrder(run.instrument, leg.client_order_id, run.side, run.qty, run.stop_price, run.target_price),
-    )
-    attached = desk.client(run).traits.attaches_protection
-    report = await sending if attached else await _answer_or_fill(desk, run, leg, asyncio.ensure_future(sending))
+    client = desk.client(run)
+    order = EntryOrder(run.instrument, leg.client_order_id, run.side, run.qty, run.stop_price, run.target_price)
+    sending = client.submit_entry(run.credential, order)
+    report = await (sending if client.traits.attaches_protection else _answer_or_fill(desk, run, leg, sending))
     if run.acked_ms is None:
         run.acked_ms = run.since_received_ms(desk.clock.now())
         desk.watch.entry_acknowledged(run, desk.clock.monotonic() - started_s)
     return report
 
 
-async def _answer_or_fill(desk: Desk, run: IntentRun, leg: LegRun, sending: asyncio.Future[OrderReport]) -> OrderReport:
+async def _answer_or_fill(desk: Desk, run: IntentRun, leg: LegRun, sending: Coroutine[Any, Any, OrderReport]) -> OrderReport:
     """Return the answer to an entry, or its fill when a look-up finds that first; not finding it means nothing meanwhile."""
+    waiting = asyncio.current_task()
     looking: asyncio.Task[OrderReport] | None = None
+    found: OrderReport | None = None
+
+    def look() -> None:
+        nonlocal looking
+        looking = asyncio.create_task(_find_fill(desk, run, leg))
+        looking.add_done_callback(stop_waiting)
+
+    def stop_waiting(looked: asyncio.Task[OrderReport]) -> None:
+        nonlocal found
+        if looking is not None and not looked.cancelled() and looked.exception() is None:
+            found = looked.result()
+            cast("asyncio.Task[None]", waiting).cancel()
+
+    # A timer is nearly free, and nearly every answer is here before it rings; waiting on two tasks would cost every entry.
+    timer = asyncio.get_running_loop().call_later(ANSWER_OVERDUE_S, look)
     try:
-        await asyncio.wait((sending,), timeout=ANSWER_OVERDUE_S)
-        if not sending.done():
-            looking = asyncio.create_task(_find_fill(desk, run, leg))
-            await asyncio.wait((sending, looking), return_when=asyncio.FIRST_COMPLETED)
-        return sending.result() if sending.done() or looking is None else looking.result()
+        return await sending
+    except asyncio.CancelledError:
+        if found is None or cast("asyncio.Task[None]", waiting).uncancel() > 0:
+            raise
+        # The venue's word on the order is known: the unanswered call has ended, and nothing is re-sent.
+        return found
     finally:
-        # The venue's word on the order is known, or nobody waits for it any more: the unanswered call ends, and nothing is re-sent.
-        sending.cancel()
+        timer.cancel()
         if looking is not None:
-            looking.cancel()
+            looked, looking = looking, None
+            looked.cancel()
 
 
 async def _find_fill(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
@@ -157,7 +172,8 @@ async def _await_fill(desk: Desk, run: IntentRun, leg: LegRun) -> bool:
     client = desk.client(run)
     reads = 0
     while True:
-        await desk.clock.sleep(FILL_READ_DELAYS_S[min(reads, len(FILL_READ_DELAYS_S) - 1)])
+        if reads:
+            await desk.clock.sleep(FILL_READ_DELAYS_S[min(reads, len(FILL_READ_DELAYS_S) - 1)])
         reads += 1
         if client.traits.attaches_protection:
             positions = await client.read_positions(run.credential, run.instrument, urgent=True)

@@ -115,7 +115,8 @@ async def place_leg(desk: Desk, run: IntentRun, leg: LegRun, started_s: float) -
             looks += 1
             look_first = False
             continue
-        await desk.clock.sleep(STOP_DELAYS_S[min(refused, len(STOP_DELAYS_S) - 1)])
+        if refused:
+            await desk.clock.sleep(STOP_DELAYS_S[min(refused, len(STOP_DELAYS_S) - 1)])
         report = await _send_protection(desk, run, leg)
         look_first = True
         if report.fault is None:

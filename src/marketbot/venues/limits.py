@@ -43,17 +43,24 @@ class Cost:
 class SlidingWindow:
     """Counts units in slots of a tenth of the period. Never more than ``limit`` in any window of that length."""
 
-    __slots__ = ("_counts", "_slot", "_slot_s", "limit", "used")
+    __slots__ = ("_counts", "_slot", "_slot_ends", "_slot_s", "limit", "unreserved", "used")
 
     def __init__(self, rule: Rule) -> None:
-        self.limit = rule.limit
+        self.set_limit(rule.limit)
         self.used = 0
+        self._slot_ends = 0.0
         self._slot_s = rule.period_s / WINDOW_SLOTS
         self._slot = 0
         self._counts = [0] * (WINDOW_SLOTS + 1)
 
+    def set_limit(self, limit: int) -> None:
+        self.limit = limit
+        self.unreserved = unreserved(limit)
+
     def turn(self, now: float) -> int:
-        """Forget what has left the window; return the units still in it."""
+        """Forget what has left the window; return the units still in it. Time never goes back."""
+        if now < self._slot_ends:
+            return self.used
         slot = int(now / self._slot_s)
         passed = slot - self._slot
         if passed > 0:
@@ -67,6 +74,7 @@ class SlidingWindow:
                     self.used -= counts[index]
                     counts[index] = 0
             self._slot = slot
+        self._slot_ends = (slot + 1) * self._slot_s
         return self.used
 
     def add(self, units: int) -> None:

@@ -40,7 +40,7 @@ class _AccountBudget:
     def delay_s(self, now: float, units: int, urgent: bool) -> float:
         delay = self.blocked_until - now
         for window in self.windows:
-            limit = window.limit if urgent else unreserved(window.limit)
+            limit = window.limit if urgent else window.unreserved
             if window.turn(now) + units > limit:
                 delay = max(delay, window.delay_s(now, units, limit))
         return delay
@@ -75,10 +75,11 @@ class _EgressBudget:
         return len(self.line) + len(self.urgent_line) + self.sleeping
 
     def limit(self, now: float, urgent: bool) -> int:
-        limit = self.window.limit
-        if now < self.recovered_at:
-            recovering = 1.0 - (self.recovered_at - now) / RECOVERY_S
-            limit = max(1, int(limit * (RECOVERY_SHARE + (1 - RECOVERY_SHARE) * max(0.0, recovering))))
+        window = self.window
+        if now >= self.recovered_at:
+            return window.limit if urgent else window.unreserved
+        recovering = 1.0 - (self.recovered_at - now) / RECOVERY_S
+        limit = max(1, int(window.limit * (RECOVERY_SHARE + (1 - RECOVERY_SHARE) * max(0.0, recovering))))
         return limit if urgent else unreserved(limit)
 
     def crowded(self, urgent: bool) -> bool:
@@ -100,6 +101,7 @@ class Pace:
     ) -> None:
         self._limits = limits
         self._clock = clock
+        self._now = clock.monotonic
         self._max_waiting = max_waiting
         self._max_wait_s = max_wait_s
         self._egresses = tuple(_EgressBudget(SlidingWindow(limits.egress)) for _ in range(egresses))
@@ -107,7 +109,7 @@ class Pace:
 
     def admit(self, egress: int, account_id: AccountId | None, cost: Cost, urgent: bool) -> bool:
         """Draw the cost if it can be had at once; otherwise draw nothing and return False."""
-        now = self._clock.monotonic()
+        now = self._now()
         at = self._egresses[egress]
         if now < at.blocked_until:
             return False
@@ -126,9 +128,9 @@ class Pace:
     async def wait(self, egress: int, account_id: AccountId | None, cost: Cost, urgent: bool) -> Refusal | None:
         """Draw the cost when its turn comes; a refusal says that nothing was drawn and when to try again."""
         at = self._egresses[egress]
-        deadline = self._clock.monotonic() + self._max_wait_s
+        deadline = self._now() + self._max_wait_s
         while True:
-            now = self._clock.monotonic()
+            now = self._now()
             if (refusal := await self._sit_out(at, account_id, cost, urgent, deadline)) is not None:
                 return refusal
             if self.admit(egress, account_id, cost, urgent):
@@ -146,31 +148,32 @@ class Pace:
     def block_egress(self, egress: int, seconds: float) -> None:
         """Stop an address for the length of a ban, or until the venue's next window."""
         at = self._egresses[egress]
-        at.blocked_until = max(at.blocked_until, self._clock.monotonic() + seconds)
+        at.blocked_until = max(at.blocked_until, self._now() + seconds)
         at.recovered_at = at.blocked_until + RECOVERY_S
 
     def block_account(self, account_id: AccountId, bucket: str, seconds: float) -> None:
         """Stop one account's bucket; the other accounts go on."""
         if bucket:
             account = self._account(account_id, bucket)
-            account.blocked_until = max(account.blocked_until, self._clock.monotonic() + seconds)
+            account.blocked_until = max(account.blocked_until, self._now() + seconds)
 
     def note_egress_used(self, egress: int, used: int) -> None:
         """Take the venue's own count of an address's window."""
         window = self._egresses[egress].window
-        window.turn(self._clock.monotonic())
+        window.turn(self._now())
         window.correct(used)
 
     def note_account(self, account_id: AccountId, bucket: str, limit: int, used: int) -> None:
         """Take the venue's own limit and count of an account's first window (its limits depend on its level)."""
         window = self._account(account_id, bucket).windows[0]
-        window.turn(self._clock.monotonic())
-        window.limit = max(1, limit)
+        window.turn(self._now())
+        if limit != window.limit:
+            window.set_limit(max(1, limit))
         window.correct(used)
 
     def state(self) -> list[dict[str, float]]:
         """Return, an egress address a row: used, limit, waiting, and the seconds it stays blocked."""
-        now = self._clock.monotonic()
+        now = self._now()
         return [
             {
                 "used": at.window.turn(now),
@@ -204,7 +207,7 @@ class Pace:
 
     def _forget_idle(self) -> None:
         """Drop the budgets nobody has drawn on within their windows; if all are in use, the oldest one."""
-        now = self._clock.monotonic()
+        now = self._now()
         idle = [
             key
             for key, account in self._accounts.items()
@@ -217,7 +220,7 @@ class Pace:
         if not cost.bucket or account_id is None:
             return True
         account = self._account(account_id, cost.bucket)
-        if account.delay_s(self._clock.monotonic(), cost.units, urgent) > 0:
+        if account.delay_s(self._now(), cost.units, urgent) > 0:
             return False
         account.add(cost.units)
         return True
@@ -227,7 +230,7 @@ class Pace:
     ) -> Refusal | None:
         """Sleep until neither a ban nor the account's own budget stands in the way."""
         while True:
-            now = self._clock.monotonic()
+            now = self._now()
             delay, error_class = at.blocked_until - now, ErrorClass.EGRESS_RATE
             if delay <= 0 and cost.bucket and account_id is not None:
                 delay = self._account(account_id, cost.bucket).delay_s(now, cost.units, urgent)
@@ -259,7 +262,7 @@ class Pace:
         while at.urgent_line or at.line:
             line = at.urgent_line or at.line
             head = line[0]
-            now = self._clock.monotonic()
+            now = self._now()
             if head.turn.done():
                 line.popleft()
                 continue

@@ -60,12 +60,37 @@ class BinanceSession:
         keys: bool = False,
     ) -> Any | Refusal:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
-        seen = self.clock.generation
-        answer = await self._attempt(credential, verb, path, query, cost, timeout_s, urgent, keys)
-        if type(answer) is Refusal and answer.answered and answer.fault.error_class is ErrorClass.CLOCK:
+        if not usable_key(credential.api_key):
+            return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
+
+        def request() -> bytes:
+            return signed_request(
+                verb,
+                path,
+                query,
+                host=self._key_host if keys else self._host,
+                api_key=credential.api_key,
+                secret=credential.secret,
+                now_ms=self.clock.now_ms(),
+            )
+
+        repeated = False
+        while True:
+            seen = self.clock.generation
+            reply = await self.line.send(
+                request,
+                egress=credential.egress,
+                account_id=credential.account_id,
+                cost=cost,
+                urgent=urgent,
+                timeout_s=timeout_s,
+                keys=keys,
+            )
+            answer = self._read(reply, credential.egress, credential.account_id, cost, counted=not keys)
+            if type(answer) is not Refusal or repeated or not answer.answered or answer.fault.error_class is not ErrorClass.CLOCK:
+                return answer
             await self.clock.resync(seen, self.sync_clock)
-            answer = await self._attempt(credential, verb, path, query, cost, timeout_s, urgent, keys)
-        return answer
+            repeated = True
 
     async def sync_clock(self) -> VenueFault | None:
         """Measure the venue's clock."""
@@ -82,42 +107,6 @@ class BinanceSession:
     async def keep_warm(self) -> None:
         """Keep sockets of every egress open."""
         await self.line.keep_warm(public_request(urls.TIME, host=self._host), urls.ONE)
-
-    async def _attempt(
-        self,
-        credential: Credential,
-        verb: str,
-        path: str,
-        query: str,
-        cost: Cost,
-        timeout_s: float,
-        urgent: bool,
-        keys: bool,
-    ) -> Any | Refusal:
-        if not usable_key(credential.api_key):
-            return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
-
-        def request() -> bytes:
-            return signed_request(
-                verb,
-                path,
-                query,
-                host=self._key_host if keys else self._host,
-                api_key=credential.api_key,
-                secret=credential.secret,
-                now_ms=self.clock.now_ms(),
-            )
-
-        reply = await self.line.send(
-            request,
-            egress=credential.egress,
-            account_id=credential.account_id,
-            cost=cost,
-            urgent=urgent,
-            timeout_s=timeout_s,
-            keys=keys,
-        )
-        return self._read(reply, credential.egress, credential.account_id, cost, counted=not keys)
 
     def _read(
         self, reply: Reply | Refusal, egress: int, account_id: AccountId | None, cost: Cost, *, counted: bool = True

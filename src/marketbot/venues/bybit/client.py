@@ -154,9 +154,12 @@ class BybitClient:
     async def read_positions(
         self, credential: Credential, instrument: Instrument | None, *, urgent: bool = False
     ) -> tuple[VenuePosition, ...] | VenueFault:
-        query = encode.all_positions() if instrument is None else encode.by_symbol(instrument)
-        rows = await self._session.get_pages(credential, urls.POSITIONS, query, urgent=urgent)
-        return self._value(rows, decode.positions)
+        if instrument is None:
+            rows = await self._session.get_pages(credential, urls.POSITIONS, encode.all_positions(), urgent=urgent)
+            return self._value(rows, decode.positions)
+        # Of one symbol there are two rows at most, so there is no second page.
+        answer = await self._session.get(credential, urls.POSITIONS, encode.by_symbol(instrument), urgent=urgent)
+        return self._value(answer, lambda result: decode.positions(result["list"]))
 
     async def resting_orders(self, credential: Credential, instrument: Instrument) -> tuple[RestingOrder, ...] | VenueFault:
         rows = await self._session.get_pages(credential, urls.REALTIME, encode.open_orders(instrument))

@@ -116,26 +116,23 @@ class BybitSession:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
         if not usable_key(credential.api_key):
             return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
-        seen = self.clock.generation
-        answer = await self._attempt(credential, path, request, timeout_s, urgent)
-        if type(answer) is Refusal and answer.answered and answer.fault.error_class is ErrorClass.CLOCK:
-            await self.clock.resync(seen, self.sync_clock)
-            answer = await self._attempt(credential, path, request, timeout_s, urgent)
-        return answer
-
-    async def _attempt(
-        self, credential: Credential, path: str, request: Callable[[], bytes], timeout_s: float, urgent: bool
-    ) -> Any | Refusal:
         cost = urls.COST[path]
-        reply = await self.line.send(
-            request,
-            egress=credential.egress,
-            account_id=credential.account_id,
-            cost=cost,
-            urgent=urgent,
-            timeout_s=timeout_s,
-        )
-        return self._read(reply, credential.egress, credential.account_id, cost)
+        repeated = False
+        while True:
+            seen = self.clock.generation
+            reply = await self.line.send(
+                request,
+                egress=credential.egress,
+                account_id=credential.account_id,
+                cost=cost,
+                urgent=urgent,
+                timeout_s=timeout_s,
+            )
+            answer = self._read(reply, credential.egress, credential.account_id, cost)
+            if type(answer) is not Refusal or repeated or not answer.answered or answer.fault.error_class is not ErrorClass.CLOCK:
+                return answer
+            await self.clock.resync(seen, self.sync_clock)
+            repeated = True
 
     def _read(self, reply: Reply | Refusal, egress: int, account_id: AccountId | None, cost: Cost) -> Any | Refusal:
         """Return the result of a success."""

@@ -15,8 +15,8 @@ MAX_INFORMATIONAL = 8
 _HEAD, _LENGTH, _CHUNKED, _UNTIL_EOF = range(4)
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 _VERSION_BYTES = 9
-_STATUS_END = _VERSION_BYTES + 3
-_STATUSES = {b"%d" % status: status for status in range(100, 600)}
+_STATUS_END = _VERSION_BYTES + 4  # the byte behind the three digits included
+_STATUSES = {b"%d%b" % (status, behind): status for status in range(100, 600) for behind in (b" ", b"\r")}
 _NO_BODY = (204, 304)
 _LENGTH_MARK = b"\r\ncontent-length:"
 _ENCODING_MARK = b"\r\ntransfer-encoding:"
@@ -40,15 +40,10 @@ class AnswerParser:
 
     def feed(self, data: bytes) -> Reply | None:
         """Take the next bytes; return the answer once it is complete. Raises Fault."""
-        if self._state == _HEAD:
-            return self._feed_head(self._buffer + data if self._buffer else data)
-        return self._feed_body(data)
-
-    def eof(self) -> Reply | None:
-        """Return the answer that the end of the stream completes, if it is framed that way."""
-        return self._complete(bytes(self._body)) if self._state == _UNTIL_EOF else None
-
-    def _feed_head(self, data: bytes) -> Reply | None:
+        if self._state != _HEAD:
+            return self._feed_body(data)
+        if self._buffer:
+            data = self._buffer + data
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > MAX_HEAD_BYTES or not data.startswith(_VERSIONS):
             self._wait_for_head(data)
@@ -56,8 +51,8 @@ class AnswerParser:
         start = end + 4
         head = data[: end + 2]
         folded = head.lower()
-        status = _STATUSES.get(head[_VERSION_BYTES:_STATUS_END])
-        if status is None or head[_STATUS_END : _STATUS_END + 1] not in (b" ", b"\r"):
+        status = _STATUSES.get(data[_VERSION_BYTES:_STATUS_END])
+        if status is None:
             raise Fault(WireFailure.ANSWER_MALFORMED, "status is not a three-digit number")
         if status < 200:
             return self._skip_informational(status, data[start:])
@@ -68,6 +63,10 @@ class AnswerParser:
             return Reply(status, data[start:], head, folded)
         self._body = bytearray()
         return self._feed_body(data[start:])
+
+    def eof(self) -> Reply | None:
+        """Return the answer that the end of the stream completes, if it is framed that way."""
+        return self._complete(bytes(self._body)) if self._state == _UNTIL_EOF else None
 
     def _wait_for_head(self, data: bytes) -> None:
         if not data[:_VERSION_BYTES] or not any(v.startswith(data[:_VERSION_BYTES]) for v in _VERSIONS):
@@ -81,7 +80,7 @@ class AnswerParser:
         if status == 101 or self._informational > MAX_INFORMATIONAL:
             raise Fault(WireFailure.ANSWER_MALFORMED, f"unexpected informational answer {status}")
         self._buffer = b""
-        return self._feed_head(rest) if rest else None
+        return self.feed(rest) if rest else None
 
     def _choose_framing(self, head: bytes, folded: bytes) -> int | None:
         """Set the state for the body by RFC 9112 section 6.3; return its length when known."""

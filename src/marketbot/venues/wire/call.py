@@ -32,59 +32,51 @@ class Call:
 class WaitingRoom:
     """Calls that wait for a connection: bounded, first come first served, urgent ones before all others."""
 
-    __slots__ = ("_max_calls", "_normal", "_urgent")
+    __slots__ = ("_max_calls", "normal", "urgent")
 
     def __init__(self, max_calls: int) -> None:
         self._max_calls = max_calls
-        self._urgent: OrderedDict[Call, None] = OrderedDict()
-        self._normal: OrderedDict[Call, None] = OrderedDict()
+        self.urgent: OrderedDict[Call, None] = OrderedDict()
+        self.normal: OrderedDict[Call, None] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._normal)
-
-    def blocks(self, call: Call) -> bool:
-        """Tell whether somebody already waits whose turn is before that of a newcomer `call`."""
-        return bool(self._urgent) or (not call.urgent and bool(self._normal))
+        return len(self.urgent) + len(self.normal)
 
     def add(self, call: Call) -> bool:
         """Queue `call`; False when the room is full."""
-        if len(self) >= self._max_calls:
+        if len(self.urgent) + len(self.normal) >= self._max_calls:
             return False
-        (self._urgent if call.urgent else self._normal)[call] = None
+        (self.urgent if call.urgent else self.normal)[call] = None
         return True
 
     def put_back(self, call: Call) -> None:
         """Queue `call` again as the first of its class; it had its place already, so the bound does not apply."""
-        room = self._urgent if call.urgent else self._normal
+        room = self.urgent if call.urgent else self.normal
         room[call] = None
         room.move_to_end(call, last=False)
 
     def next(self, *, normal_room: int) -> Call | None:
         """Take the call whose turn it is, when `normal_room` calls that are not urgent may start."""
-        if self._urgent:
-            return self._urgent.popitem(last=False)[0]
-        if self._normal and normal_room > 0:
-            return self._normal.popitem(last=False)[0]
+        if self.urgent:
+            return self.urgent.popitem(last=False)[0]
+        if self.normal and normal_room > 0:
+            return self.normal.popitem(last=False)[0]
         return None
-
-    def servable(self, *, normal_room: int) -> int:
-        """Return how many calls could use a connection now."""
-        return len(self._urgent) + min(len(self._normal), normal_room)
 
     def discard(self, call: Call) -> None:
         """Forget `call` if it waits here."""
-        (self._urgent if call.urgent else self._normal).pop(call, None)
+        (self.urgent if call.urgent else self.normal).pop(call, None)
 
     def take_overdue(self, now: float) -> list[Call]:
         """Take the calls whose deadline has passed."""
-        overdue = [call for room in (self._urgent, self._normal) for call in room if call.deadline_at <= now]
+        overdue = [call for room in (self.urgent, self.normal) for call in room if call.deadline_at <= now]
         for call in overdue:
             self.discard(call)
         return overdue
 
     def take_all(self) -> list[Call]:
         """Take every call, urgent ones first."""
-        calls = [*self._urgent, *self._normal]
-        self._urgent.clear()
-        self._normal.clear()
+        calls = [*self.urgent, *self.normal]
+        self.urgent.clear()
+        self.normal.clear()
         return calls

@@ -45,16 +45,12 @@ class Connection(asyncio.Protocol):
         """Tell whether the last answer left this connection fit for another request."""
         return self._parser.reusable
 
-    @property
-    def usable(self) -> bool:
+    def is_usable(self, now: float) -> bool:
+        """Tell whether a request may be written here: the peer has neither left nor sent something that nobody asked for."""
         transport = self._transport
-        return not self._dropped and transport is not None and not transport.is_closing()
-
-    def is_stale(self, now: float) -> bool:
-        """Tell whether the peer sent something, an end of stream most likely, that the loop has not read yet."""
-        if self._poll is None or now - self.idle_since < STALE_PROBE_AFTER_S:
+        if self._dropped or transport is None or transport.is_closing():
             return False
-        return bool(self._poll.poll(0))
+        return self._poll is None or now - self.idle_since < STALE_PROBE_AFTER_S or not self._poll.poll(0)
 
     def send(self, call: Call, request: bytes) -> None:
         """Write `request` on this usable connection and expect the answer to `call`.
@@ -111,7 +107,19 @@ class Connection(asyncio.Protocol):
                 self.drop(WireFailure.CONNECTION_LOST, _describe(error))
                 return
         if data:
-            self._read(data)
+            call = self.call
+            if call is None:
+                # Bytes nobody asked for would be taken for the answer to the next order.
+                self.drop(WireFailure.ANSWER_MALFORMED, "bytes without a request")
+                return
+            try:
+                reply = self._parser.feed(data)
+            except Fault as fault:
+                self.drop(fault.failure, fault.detail)
+                return
+            if reply is not None:
+                self.call = None
+                self._owner.answered(self, call, reply)
         if tls is not None and tls.closed_by_peer:
             self._end(clean=True)
 
@@ -133,21 +141,6 @@ class Connection(asyncio.Protocol):
             self._transport.write(outgoing)
         if complete and not self.ready.done():
             self.ready.set_result(None)
-
-    def _read(self, data: bytes) -> None:
-        call = self.call
-        if call is None:
-            # Bytes nobody asked for would be taken for the answer to the next order.
-            self.drop(WireFailure.ANSWER_MALFORMED, "bytes without a request")
-            return
-        try:
-            reply = self._parser.feed(data)
-        except Fault as fault:
-            self.drop(fault.failure, fault.detail)
-            return
-        if reply is not None:
-            self.call = None
-            self._owner.answered(self, call, reply)
 
     def _end(self, *, clean: bool) -> None:
         call = self.call

@@ -52,7 +52,7 @@ class Connector:
                     local_addr=self._local_addr,
                 )
                 await connection.ready
-            if not connection.usable:
+            if not connection.is_usable(connection.idle_since):
                 raise Fault(WireFailure.CONNECT_FAILED, "closed right after it was opened")
         except BaseException as error:
             if not connection.ready.cancel() and not connection.ready.cancelled():

@@ -118,7 +118,11 @@ class Wire:
         self.counters.requests += 1
         if not self._ticking_fast:
             self._tick_fast()
-        self._start_or_queue(call)
+        waiting = self._waiting
+        # Whoever waits has his turn before a newcomer, unless only the newcomer is urgent.
+        must_wait = self._closed or waiting.urgent or (not urgent and (waiting.normal or self._normal_in_flight >= self._max_normal))
+        if must_wait or not self._start_at_once(call):
+            self._queue(call)
         try:
             return await call.answer
         except asyncio.CancelledError:
@@ -163,32 +167,28 @@ class Wire:
 
     # Calls
 
-    @property
-    def _normal_room(self) -> int:
-        return self._max_normal - self._normal_in_flight
+    def _start_at_once(self, call: Call) -> bool:
+        while (connection := self._take_idle()) is not None:
+            if self._start(connection, call):
+                return True
+        return False
 
-    def _start_or_queue(self, call: Call) -> None:
+    def _queue(self, call: Call) -> None:
         if self._closed:
             self._fail(call, Stage.NOT_SENT, WireFailure.WIRE_CLOSED)
-            return
-        if self._idle and not self._waiting.blocks(call) and (call.urgent or self._normal_room > 0):
-            while (connection := self._take_idle()) is not None:
-                if self._start(connection, call):
-                    return
-        if self._waiting.add(call):
+        elif self._waiting.add(call):
             self._open_more()
         else:
             self._fail(call, Stage.NOT_SENT, WireFailure.QUEUE_FULL)
 
     def _serve_waiting(self) -> None:
-        """Start the calls whose turn it is on the idle connections, then connect for those that still wait."""
-        while self._idle and (call := self._waiting.next(normal_room=self._normal_room)) is not None:
+        """Start the calls whose turn it is on the idle connections."""
+        waiting = self._waiting
+        while self._idle and (call := waiting.next(normal_room=self._max_normal - self._normal_in_flight)) is not None:
             if call.answer.done() or call.deadline_at <= self._loop.time():
                 self._fail(call, Stage.NOT_SENT, WireFailure.DEADLINE_BEFORE_SEND)
             elif (connection := self._take_idle()) is None or not self._start(connection, call):
-                self._waiting.put_back(call)
-        if self._waiting:
-            self._open_more()
+                waiting.put_back(call)
 
     def _start(self, connection: Connection, call: Call) -> bool:
         """Build and write the request; False when the connection refused it and `call` still needs another."""
@@ -196,7 +196,7 @@ class Wire:
         try:
             if not isinstance(request, bytes):
                 request = request()
-            if not isinstance(request, bytes) or not request:
+            if type(request) is not bytes or not request:
                 raise TypeError("a request must be bytes, and at least one")
         except Exception as error:  # noqa: BLE001 the builder's error belongs to whoever passed the builder
             call.answer.set_exception(error)
@@ -209,9 +209,9 @@ class Wire:
             connection.drop(fault.failure, fault.detail)
             return False
         self.counters.bytes_sent += len(request)
-        connection.sent_at = self._loop.time()
-        if self.active == 1:
-            self._progress_at = connection.sent_at
+        connection.sent_at = now = self._loop.time()
+        if len(self._open) - len(self._idle) == 1:
+            self._progress_at = now
         if not call.urgent:
             self._normal_in_flight += 1
         return True
@@ -249,10 +249,10 @@ class Wire:
         if not connection.reusable:
             connection.drop(WireFailure.CONNECTION_LOST)
             return
-        connection.idle_since = self._progress_at = self._loop.time()
-        self._service.answered(self._progress_at - connection.sent_at)
+        connection.idle_since = self._progress_at = now = self._loop.time()
+        self._service.answered(now - connection.sent_at)
         self._idle.append(connection)
-        if self._waiting:
+        if self._waiting.urgent or self._waiting.normal:
             self._serve_waiting()
         if self._drained is not None:
             self._note_drained()
@@ -268,6 +268,7 @@ class Wire:
             self._fail(call, Stage.UNKNOWN, failure, detail)
         if self._waiting:
             self._serve_waiting()
+            self._open_more()
         self._note_drained()
 
     def _take_idle(self) -> Connection | None:
@@ -277,7 +278,7 @@ class Wire:
             connection = self._idle.pop()
             if now - connection.idle_since >= self._idle_timeout_s:
                 self.counters.connections_expired += 1
-            elif not connection.usable or connection.is_stale(now):
+            elif not connection.is_usable(now):
                 self.counters.connections_stale += 1
             else:
                 return connection
@@ -285,17 +286,20 @@ class Wire:
         return None
 
     def _open_more(self) -> None:
-        """Connect for the calls that wait, as far as the bounds allow."""
-        room = self._max_connections - len(self._open)
-        if room == 0 or self._closed or self._loop.time() < self._connect_not_before:
+        """Connect for the calls that wait, as far as the bounds allow: for each as it begins to wait, and with the clock."""
+        opened = len(self._open)
+        room = self._max_connections - opened
+        now = self._loop.time()
+        if room == 0 or self._closed or now < self._connect_not_before:
             return
+        waiting = self._waiting
         wanted = connections_wanted(
-            waiting=self._waiting.servable(normal_room=self._normal_room),
-            in_flight=self.active,
+            waiting=len(waiting.urgent) + min(len(waiting.normal), self._max_normal - self._normal_in_flight),
+            in_flight=opened - len(self._idle),
             service_s=self._service.seconds,
-            stalled=bool(self._open) and self._loop.time() - self._progress_at > STALLED_AFTER_S,
+            stalled=opened > 0 and now - self._progress_at > STALLED_AFTER_S,
         )
-        for _ in range(len(self._connects), min(wanted - len(self._open), room, self._max_connecting)):
+        for _ in range(len(self._connects), min(wanted - opened, room, self._max_connecting)):
             if not self._handshakes.enter():
                 break
             self._spawn_connect()
@@ -327,6 +331,7 @@ class Wire:
         self._idle.append(connection)
         if self._waiting:
             self._serve_waiting()
+            self._open_more()
         if self._tick_handle is None:
             self._tick_handle = self._loop.call_later(self._idle_tick_s, self._tick)
 
@@ -359,6 +364,7 @@ class Wire:
             self._idle[0].drop(WireFailure.CONNECTION_LOST)
         if self._waiting:
             self._serve_waiting()
+            self._open_more()
         self._ticking_fast = bool(self.active or self._waiting)
         pause_s = DEADLINE_TICK_S if self._ticking_fast else self._idle_tick_s
         self._tick_handle = self._loop.call_later(pause_s, self._tick) if self._ticking_fast or self._open else None
