@@ -86,7 +86,8 @@ SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress, a.status, a.pa
        r.wallet_balance, r.available_balance, r.read_at
 FROM follow f
 JOIN account a ON a.account_id = f.account_id AND a.account_id > $2
-LEFT JOIN account_reading r ON r.account_id = a.account_id AND r.account_id > $2 AND r.user_id = a.user_id
+LEFT JOIN LATERAL (
+    SELECT * FROM account_reading r WHERE r.account_id = a.account_id AND r.user_id = a.user_id LIMIT 1) r ON true
 WHERE f.source_id = $1 AND f.account_id > $2 {environment}
 ORDER BY f.account_id LIMIT $3
 """

@@ -1,3 +1,5 @@
+-- What is to be done for the accounts of a chunk. Account, leverage and outcome are looked up a row: joined, they would be read whole
+-- by a plan that was made while they were empty.
 WITH sent AS MATERIALIZED (
     SELECT s.symbol, s.received_at,
            EXISTS (SELECT FROM signal c
@@ -7,9 +9,8 @@ WITH sent AS MATERIALIZED (
                   ) AS superseded
     FROM signal s WHERE s.signal_id = $1)
 SELECT i.account_id, i.user_id, i.side, i.qty, i.leverage, i.stop_price, i.target_price, s.symbol, s.received_at, s.superseded,
-       a.status, l.leverage AS leverage_set, (x.account_id IS NOT NULL) AS is_done
+       (SELECT a.status FROM account a WHERE a.account_id = i.account_id) AS status,
+       (SELECT l.leverage FROM leverage_setting l WHERE l.account_id = i.account_id AND l.symbol = s.symbol) AS leverage_set,
+       (SELECT true FROM outcome x WHERE x.signal_id = $1 AND x.account_id = i.account_id) AS is_done
 FROM sent s
 JOIN intent i ON i.signal_id = $1 AND i.account_id = ANY ($2::bigint[]) AND i.state = 'queued'
-JOIN account a ON a.account_id = i.account_id
-LEFT JOIN leverage_setting l ON l.account_id = i.account_id AND l.symbol = s.symbol
-LEFT JOIN outcome x ON x.signal_id = $1 AND x.account_id = i.account_id
