@@ -136,12 +136,12 @@ async def test_the_last_chunk_settles_its_signal(pool: Pool) -> None:
     signal_id = await new_signal(pool)
     first, last = await new_chunk(pool, signal_id), await new_chunk(pool, signal_id)
     await claimed(pool, ANNA)
-    await chunks.finish(pool, ANNA, first)
+    await chunks.finish(pool, ANNA, signal_id, first)
     assert await state(pool, signal_id) == "planned"
-    await chunks.finish(pool, ANNA, last)
+    await chunks.finish(pool, ANNA, signal_id, last)
     assert await state(pool, signal_id) == "settled"
     settled_at = await pool.fetchval("SELECT settled_at FROM signal")
-    await chunks.finish(pool, ANNA, last)
+    await chunks.finish(pool, ANNA, signal_id, last)
     assert await pool.fetchval("SELECT settled_at FROM signal") == settled_at
     assert await claimed(pool, BRUNO) == []
 
@@ -152,25 +152,26 @@ async def test_a_chunk_that_was_taken_away_is_not_finished_by_its_former_holder(
     await claimed(pool, ANNA)
     await chunks.give_back(pool, ANNA, chunk_id)
     assert await claimed(pool, BRUNO) == [chunk_id]
-    await chunks.finish(pool, ANNA, chunk_id)
+    await chunks.finish(pool, ANNA, signal_id, chunk_id)
     assert await state(pool, signal_id) == "planned"
-    await chunks.finish(pool, BRUNO, chunk_id)
+    await chunks.finish(pool, BRUNO, signal_id, chunk_id)
     assert await state(pool, signal_id) == "settled"
 
 
-async def test_two_last_chunks_finished_at_once_leave_a_signal_that_settling_finds(pool: Pool) -> None:
+async def test_two_last_chunks_that_end_at_the_same_moment_settle_their_signal(pool: Pool) -> None:
+    for _ in range(10):
+        signal_id = await new_signal(pool)
+        made = [await new_chunk(pool, signal_id) for _ in range(5)]
+        await claimed(pool, ANNA)
+        await asyncio.gather(*(chunks.finish(pool, ANNA, signal_id, chunk_id) for chunk_id in made))
+        assert await state(pool, signal_id) == "settled"
+
+
+async def test_a_signal_whose_worker_died_right_after_its_last_chunk_is_settled(pool: Pool) -> None:
     signal_id = await new_signal(pool)
-    made = [await new_chunk(pool, signal_id), await new_chunk(pool, signal_id)]
+    chunk_id = await new_chunk(pool, signal_id)
     await claimed(pool, ANNA)
-    async with pool.acquire() as one, pool.acquire() as two:
-        # Each transaction sees the other's chunk open.
-        first, second = one.transaction(), two.transaction()
-        await first.start()
-        await second.start()
-        await one.execute(chunks.FINISH, made[0], ANNA)
-        await two.execute(chunks.FINISH, made[1], ANNA)
-        await first.commit()
-        await second.commit()
+    await pool.execute(chunks.FINISH, chunk_id, ANNA)
     assert await state(pool, signal_id) == "planned"
     await chunks.settle(pool)
     assert await state(pool, signal_id) == "settled"

@@ -22,6 +22,7 @@ _SQL = Path(__file__).with_name("sql")
 CLAIM = (_SQL / "claim_chunks.sql").read_text()
 WAITING = (_SQL / "waiting_lanes.sql").read_text()
 FINISH = (_SQL / "finish_chunk.sql").read_text()
+SETTLE_ONE = (_SQL / "settle_signal.sql").read_text()
 SETTLE = (_SQL / "settle_signals.sql").read_text()
 RENEW = (_SQL / "renew_leases.sql").read_text()
 RELEASE = (_SQL / "release_chunks.sql").read_text()
@@ -57,9 +58,10 @@ async def waiting(pool: Pool) -> dict[Lane, int]:
     return {Lane(row["lane"]): row["chunks"] for row in await pool.fetch(WAITING)}
 
 
-async def finish(pool: Pool, worker: int, chunk_id: ChunkId) -> None:
+async def finish(pool: Pool, worker: int, signal_id: SignalId, chunk_id: ChunkId) -> None:
     """Mark a chunk done, and its signal settled with its last one. Idempotent; a chunk that was taken away is left alone."""
     await pool.execute(FINISH, chunk_id, worker)
+    await pool.execute(SETTLE_ONE, signal_id)
 
 
 async def give_back(pool: Pool, worker: int, chunk_id: ChunkId) -> None:

@@ -20,12 +20,12 @@ from marketbot.domain.execution_report import OrderReport
 from marketbot.domain.order import OrderState
 from marketbot.domain.protection import ProtectionState
 from marketbot.execution.run import IntentRun, LegRun
-from marketbot.store.journal_rows import EVENT_COLUMNS, OUTCOME_COLUMNS, Row, event_lines, one_piece, outcome_lines
+from marketbot.store.journal_rows import EVENT_COLUMNS, OUTCOME_COLUMNS, Row, array, event_lines, one_piece, outcome_lines
 from marketbot.store.pool import Pool, is_unavailable
 
-GATHER_S = 0.004
+GATHER_S = 0.008
 """How long the first row of a batch waits for company."""
-FULL_BATCH_ROWS = 400
+FULL_BATCH_ROWS = 1_000
 """A batch of this size is written at once."""
 KEPT_ROWS_MAX = 200_000
 """Rows kept while the store is away; beyond it no new chunk is claimed (see ``is_full``)."""
@@ -253,7 +253,7 @@ class PostgresJournal:
             if events:
                 await connection.execute(ORDER_EVENTS, *zip(*events, strict=True))
             if positions:
-                await connection.execute(POSITIONS, *zip(*positions, strict=True))
+                await connection.execute(POSITIONS, *map(array, zip(*positions, strict=True)))
             if outcomes:
                 await connection.execute(OUTCOMES, *zip(*outcomes, strict=True))
 
@@ -266,7 +266,7 @@ class PostgresJournal:
                         "order_event", source=one_piece(event_lines(events)), columns=EVENT_COLUMNS, format="text"
                     )
                 if positions:
-                    await connection.execute(POSITIONS, *zip(*positions, strict=True))
+                    await connection.execute(POSITIONS, *map(array, zip(*positions, strict=True)))
                 if outcomes:
                     await connection.copy_to_table(
                         "outcome", source=one_piece(outcome_lines(outcomes)), columns=OUTCOME_COLUMNS, format="text"

@@ -159,7 +159,7 @@ class Dispatcher:
     async def _finish(self, chunk: ClaimedChunk) -> None:
         while True:
             try:
-                await chunks.finish(self._pool, self._worker(), chunk.chunk_id)
+                await chunks.finish(self._pool, self._worker(), chunk.signal_id, chunk.chunk_id)
                 return
             except Exception as error:
                 if not is_unavailable(error):

@@ -1,3 +1,4 @@
+-- Parameters are array literals (journal_rows.array).
 -- One row an account, instrument and side, so a batch holds each at most once. A row that was closed begins a new position;
 -- closing keeps what the position was. The last column is the exit's average price; with it a closing position's result, before
 -- fees, is reckoned from its own row and kept in realized_result as well, since the row is used again.
@@ -11,9 +12,10 @@ WITH written AS (
                FROM position held
                WHERE held.account_id = n.account_id AND held.symbol = n.symbol AND held.side = n.side
                  AND held.protection <> 'closed') END
-    FROM unnest($1::bigint[], $2::text[], $3::position_side[], $4::bigint[], $5::bigint[], $6::protection_state[], $7::numeric[],
-                $8::numeric[], $9::numeric[], $10::numeric[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
-                $14::text[], $15::numeric[])
+    FROM unnest($1::text::bigint[], $2::text::text[], $3::text::position_side[], $4::text::bigint[], $5::text::bigint[],
+                $6::text::protection_state[], $7::text::numeric[], $8::text::numeric[], $9::text::numeric[],
+                $10::text::numeric[], $11::text::timestamptz[], $12::text::timestamptz[], $13::text::timestamptz[],
+                $14::text::text[], $15::text::numeric[])
          AS n (account_id, symbol, side, user_id, signal_id, protection, qty, entry_price, stop_price, target_price, opened_at,
                protected_at, closed_at, closed_by, exit_price)
     ON CONFLICT (account_id, symbol, side) DO UPDATE SET

@@ -120,7 +120,9 @@ class Wire:
             self._tick_fast()
         waiting = self._waiting
         # Whoever waits has his turn before a newcomer, unless only the newcomer is urgent.
-        must_wait = self._closed or waiting.urgent or (not urgent and (waiting.normal or self._normal_in_flight >= self._max_normal))
+        must_wait = (
+            self._closed or waiting.urgent or (not urgent and (waiting.normal or self._normal_in_flight >= self._max_normal))
+        )
         if must_wait or not self._start_at_once(call):
             self._queue(call)
         try:
