@@ -34,6 +34,9 @@ WISHES = st.builds(
     position_size_pct=st.none() | decimals("-5", "500", 2),
     max_positions=st.none() | st.integers(-5, 50),
     cooldown_min=st.none() | st.integers(-5, 5000),
+    daily_loss_limit=st.none() | decimals("0.01", "100000", 2),
+    allowed_symbols=st.sampled_from([None, frozenset(), frozenset({BTC})]),
+    denied_symbols=st.sampled_from([frozenset(), frozenset({BTC})]),
 )
 INSTRUMENTS = st.builds(
     Instrument,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from marketbot.domain.ids import Symbol
 from marketbot.domain.money import clamp
@@ -51,9 +52,11 @@ class Policy:
     restricted_symbols: frozenset[Symbol] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What an account's owner set; None means the default. Never used before it went through ``settle``."""
+class Wishes(NamedTuple):
+    """What an account's owner set; None means the default. Never used before it went through ``settle``.
+
+    A tuple, for it is looked up by once an account and hashes without a line of Python.
+    """
 
     leverage: Decimal | None = None
     stop_multiplier: Decimal | None = None

@@ -24,15 +24,19 @@ class PositionSide(StrEnum):
 
     @property
     def entry(self) -> Side:
-        return Side.BUY if self is PositionSide.LONG else Side.SELL
+        return _ENTRY[self]
 
     @property
     def exit(self) -> Side:
-        return self.entry.opposite
+        return _EXIT[self]
 
     @property
     def opposite(self) -> PositionSide:
         return PositionSide.SHORT if self is PositionSide.LONG else PositionSide.LONG
+
+
+_ENTRY = {PositionSide.LONG: Side.BUY, PositionSide.SHORT: Side.SELL}
+_EXIT = {PositionSide.LONG: Side.SELL, PositionSide.SHORT: Side.BUY}
 
 
 class Leg(StrEnum):

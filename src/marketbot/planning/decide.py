@@ -18,18 +18,17 @@ from marketbot.domain.intent import Denial, Entry, Exit
 from marketbot.domain.money import ZERO
 from marketbot.domain.reasons import DenialReason
 from marketbot.domain.side import PositionSide
-from marketbot.planning.eligibility import check_connection, check_positions, check_symbol
+from marketbot.planning.eligibility import check_connection, check_positions
 from marketbot.planning.facts import AccountFacts, MarketFacts, Occasion
-from marketbot.planning.protection import check_legs, protect_entry
+from marketbot.planning.protection import check_legs
 from marketbot.planning.sizing import size_entry
+from marketbot.planning.terms import Terms, terms_of
 from marketbot.risk.approval import Approved, approve_entry, approve_exit
 from marketbot.risk.checks import (
     check_account_notional,
-    check_collar,
     check_daily_loss,
     check_margin,
     check_rate,
-    check_reference,
     check_trading_state,
 )
 from marketbot.risk.objection import Objection
@@ -41,10 +40,11 @@ whole day is in trouble."""
 Verdict = Approved[Entry] | Approved[Exit] | Denial
 
 
-def decide(occasion: Occasion, account: AccountFacts, market: MarketFacts) -> Verdict:
-    """Return what ``account`` does about the signal, or why it does nothing."""
+def decide(occasion: Occasion, account: AccountFacts, market: MarketFacts, terms: Terms | None = None) -> Verdict:
+    """Return what ``account`` does about the signal, or why it does nothing. ``terms`` are those of its wishes, if known already."""
     if occasion.signal.action.is_entry:
-        outcome: Approved[Entry] | Approved[Exit] | Objection = _enter(occasion, account, market)
+        terms = terms or terms_of(occasion, account.market, market, account.wishes)
+        outcome: Approved[Entry] | Approved[Exit] | Objection = _enter(occasion, account, market, terms)
     else:
         outcome = _leave(occasion, account)
     if isinstance(outcome, Objection):
@@ -76,19 +76,16 @@ def _leave(occasion: Occasion, account: AccountFacts) -> Approved[Exit] | Object
     )
 
 
-def _enter(occasion: Occasion, account: AccountFacts, market: MarketFacts) -> Approved[Entry] | Objection:
+def _enter(occasion: Occasion, account: AccountFacts, market: MarketFacts, terms: Terms) -> Approved[Entry] | Objection:
     (side,) = occasion.signal.action.position_sides
-    settings = occasion.settings(account.wishes)
     return (
         _check_permission(occasion, account)
-        or check_symbol(occasion, account, market)
-        or check_reference(market.reference_price, market.reference_age_s, occasion.policy)
-        or check_collar(_known(market.reference_price), occasion.signal.price, occasion.policy)
-        or check_positions(occasion, account, settings, side)
+        or terms.objection
+        or check_positions(occasion, account, terms.settings, side)
         or check_daily_loss(account.realized_loss, account.wishes.daily_loss_limit)
         or check_rate(account.operations_last_minute, occasion.policy)
         or _check_balance(occasion, account)
-        or _build_entry(occasion, account, market, side)
+        or _build_entry(occasion, account, market, terms, side)
     )
 
 
@@ -121,17 +118,18 @@ def _check_balance(occasion: Occasion, account: AccountFacts) -> Objection | Non
 
 
 def _build_entry(
-    occasion: Occasion, account: AccountFacts, market: MarketFacts, side: PositionSide
+    occasion: Occasion, account: AccountFacts, market: MarketFacts, terms: Terms, side: PositionSide
 ) -> Approved[Entry] | Objection:
     """Size and protect the order, then have it approved."""
     policy = occasion.policy
     instrument, reference = _known(market.instrument), _known(market.reference_price)
-    settings = occasion.settings(account.wishes)
-    size = size_entry(settings, _known(account.wallet_balance), reference, instrument, policy.max_order_notional)
-    prices = protect_entry(side, reference, settings, size.leverage, instrument)
+    prices = terms.prices
+    assert prices is not None
     if isinstance(prices, Objection):
         return prices
-    open_notional = sum((holding.notional for holding in account.holdings), ZERO)
+    wallet = _known(account.wallet_balance)
+    size = size_entry(terms.settings, terms.leverage, wallet, reference, instrument, policy.max_order_notional)
+    open_notional = sum([holding.notional for holding in account.holdings], ZERO)
     objection = (
         check_legs(size.qty, reference, prices, instrument)
         or check_account_notional(size.notional, open_notional, policy)
@@ -145,7 +143,7 @@ def _build_entry(
         lane=occasion.lane(account.market),
         side=side,
         qty=size.qty,
-        leverage=size.leverage,
+        leverage=terms.leverage,
         reference_price=reference,
         stop_price=prices.stop_price,
         target_price=prices.target_price,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from marketbot.domain.policy import TradeSettings
+from marketbot.domain.policy import TradeSettings, Wishes
 from marketbot.domain.reasons import DenialReason
 from marketbot.domain.side import PositionSide
+from marketbot.domain.venue import Market
 from marketbot.planning.facts import AccountFacts, AccountStatus, Holding, MarketFacts, Occasion
 from marketbot.risk.objection import Objection
 
@@ -22,20 +23,19 @@ def check_connection(account: AccountFacts) -> Objection | None:
     return None
 
 
-def check_symbol(occasion: Occasion, account: AccountFacts, market: MarketFacts) -> Objection | None:
+def check_symbol(occasion: Occasion, market: Market, facts: MarketFacts, wishes: Wishes) -> Objection | None:
     """Object when the operator, the account's owner or the market does not have this instrument traded."""
     symbol = occasion.signal.symbol
-    wishes = account.wishes
     if symbol in occasion.policy.restricted_symbols:
         return Objection(DenialReason.SYMBOL_RESTRICTED, f"the operator restricts {symbol}")
     if symbol in wishes.denied_symbols:
         return Objection(DenialReason.SYMBOL_NOT_ALLOWED, f"{symbol} is on the account's deny list")
     if wishes.allowed_symbols is not None and symbol not in wishes.allowed_symbols:
         return Objection(DenialReason.SYMBOL_NOT_ALLOWED, f"{symbol} is not on the account's allow list")
-    if market.instrument is None:
-        return Objection(DenialReason.INSTRUMENT_NOT_FOUND, f"{symbol} is not listed at {account.market}")
-    if not market.instrument.tradable:
-        return Objection(DenialReason.INSTRUMENT_NOT_FOUND, f"{symbol} does not trade at {account.market} now")
+    if facts.instrument is None:
+        return Objection(DenialReason.INSTRUMENT_NOT_FOUND, f"{symbol} is not listed at {market}")
+    if not facts.instrument.tradable:
+        return Objection(DenialReason.INSTRUMENT_NOT_FOUND, f"{symbol} does not trade at {market} now")
     return None
 
 

@@ -24,6 +24,7 @@ from marketbot.planning.decide import decide
 from marketbot.planning.facts import MarketFacts, Occasion, SignalFacts
 from marketbot.planning.ports import Instruments, PlanPage, PlanStore, ReferencePrices, Row
 from marketbot.planning.reading import PageReading, WishBook, signal_facts
+from marketbot.planning.terms import Terms, terms_of
 from marketbot.ports import Clock
 
 FIRST_PAGE_SIZES = (50, 200)
@@ -141,6 +142,7 @@ class Planner:
         chunks: dict[Market, list[AccountId]] = {}
         denied: Counter[DenialReason] = Counter()
         markets: dict[Market, MarketFacts] = {}
+        terms: dict[tuple[Market, Wishes], Terms] = {}
         for number, row in enumerate(followers, start=1):
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
@@ -148,7 +150,10 @@ class Planner:
             market = markets.get(account.market)
             if market is None:
                 market = markets[account.market] = self._look_at(account.market, signal)
-            verdict = decide(occasion, account, market)
+            agreed = terms.get((account.market, account.wishes))
+            if agreed is None and is_entry:
+                agreed = terms[account.market, account.wishes] = terms_of(occasion, account.market, market, account.wishes)
+            verdict = decide(occasion, account, market, agreed)
             if isinstance(verdict, Denial):
                 decisions.append(verdict)
                 denied[verdict.reason] += 1

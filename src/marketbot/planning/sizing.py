@@ -17,14 +17,19 @@ class Size:
     """A quantity in base with what it costs in quote. ``detail`` says which limit made it smaller, if one did."""
 
     qty: Decimal
-    leverage: Decimal
     notional: Decimal
     margin: Decimal
     detail: str = ""
 
 
+def leverage_at(settings: TradeSettings, instrument: Instrument) -> Decimal:
+    """Return the leverage an entry has: what is wished, as far as the venue goes along."""
+    return max(min(settings.leverage, instrument.max_leverage), ONE)
+
+
 def size_entry(
     settings: TradeSettings,
+    leverage: Decimal,
     wallet_balance: Decimal,
     reference_price: Decimal,
     instrument: Instrument,
@@ -35,7 +40,6 @@ def size_entry(
     The limit for one order makes it smaller and says so, where the one for an account denies (risk.checks): a large account
     still follows the strategy, with less, while an account that is full takes no more.
     """
-    leverage = max(min(settings.leverage, instrument.max_leverage), ONE)
     notional = wallet_balance * settings.position_size_pct / _PERCENT * leverage
     detail = ""
     if notional > max_order_notional:
@@ -47,4 +51,4 @@ def size_entry(
         qty = floor_to_step(instrument.max_market_qty, instrument.lot_size)
         detail = f"made smaller: {instrument.symbol} takes {plain(qty)} in one market order"
     worth = qty * reference_price
-    return Size(qty, leverage, worth, worth / leverage, detail)
+    return Size(qty, worth, worth / leverage, detail)
