@@ -8,6 +8,8 @@ Binance and Bybit 36.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from marketbot.domain.ids import AccountId, ClientOrderId, SignalId
 from marketbot.domain.side import Leg
 
@@ -25,6 +27,7 @@ _LEG_LETTER = {Leg.ENTRY: "e", Leg.STOP_LOSS: "s", Leg.TAKE_PROFIT: "t", Leg.EXI
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 
 
+@lru_cache(maxsize=4_096)  # an id is made when it is planned and again when it is sent, and a signal's number is the same for all
 def _base36(number: int, pairs: int) -> str:
     """Write ``number`` in ``pairs`` pairs of digits."""
     text = ""

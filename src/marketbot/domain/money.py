@@ -25,8 +25,8 @@ def nearest_step(value: Decimal, step: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Write a decimal as a venue reads it: no exponent, no trailing zeros."""
-    text = format(value, "f")
-    if "." in text:
+    text = f"{value:f}"
+    if text[-1] == "0" and "." in text:
         text = text.rstrip("0").rstrip(".")
     return text
 

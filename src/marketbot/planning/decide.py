@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import TypeVar
 
 from marketbot.domain.intent import Denial, Entry, Exit
 from marketbot.domain.money import ZERO
@@ -121,19 +120,20 @@ def _build_entry(
     occasion: Occasion, account: AccountFacts, market: MarketFacts, terms: Terms, side: PositionSide
 ) -> Approved[Entry] | Objection:
     """Size and protect the order, then have it approved."""
-    policy = occasion.policy
-    instrument, reference = _known(market.instrument), _known(market.reference_price)
-    prices = terms.prices
-    assert prices is not None
+    policy, prices = occasion.policy, terms.prices
+    instrument, reference = market.instrument, market.reference_price
+    wallet, available = account.wallet_balance, account.available_balance
+    # Earlier checks have proven these to be there.
+    assert instrument is not None and reference is not None and prices is not None
+    assert wallet is not None and available is not None
     if isinstance(prices, Objection):
         return prices
-    wallet = _known(account.wallet_balance)
     size = size_entry(terms.settings, terms.leverage, wallet, reference, instrument, policy.max_order_notional)
     open_notional = sum([holding.notional for holding in account.holdings], ZERO)
     objection = (
         check_legs(size.qty, reference, prices, instrument)
         or check_account_notional(size.notional, open_notional, policy)
-        or check_margin(size.margin, _known(account.available_balance))
+        or check_margin(size.margin, available)
     )
     if objection:
         return objection
@@ -150,12 +150,3 @@ def _build_entry(
         detail=size.detail,
     )
     return approve_entry(entry, instrument, policy)
-
-
-_Known = TypeVar("_Known")
-
-
-def _known(value: _Known | None) -> _Known:
-    """Narrow what an earlier check has proven to be there."""
-    assert value is not None
-    return value

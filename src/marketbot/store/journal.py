@@ -20,7 +20,15 @@ from marketbot.domain.execution_report import OrderReport
 from marketbot.domain.order import OrderState
 from marketbot.domain.protection import ProtectionState
 from marketbot.execution.run import IntentRun, LegRun
-from marketbot.store.journal_rows import EVENT_COLUMNS, OUTCOME_COLUMNS, Row, array, event_lines, one_piece, outcome_lines
+from marketbot.store.journal_rows import (
+    EVENT_COLUMNS,
+    OUTCOME_COLUMNS,
+    Row,
+    event_lines,
+    one_piece,
+    outcome_lines,
+    position_arrays,
+)
 from marketbot.store.pool import Pool, is_unavailable
 
 GATHER_S = 0.008
@@ -54,7 +62,8 @@ class _Batch:
         self.positions: dict[tuple[int, str, str], Row] = {}
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def __len__(self) -> int:
+    @property
+    def rows(self) -> int:
         return len(self.events) + len(self.outcomes) + len(self.positions)
 
 
@@ -89,7 +98,7 @@ class PostgresJournal:
     def order_moved(self, run: IntentRun, leg: LegRun, left: OrderState, at: datetime, report: OrderReport | None = None) -> None:
         leg.seq += 1
         fault = report.fault if report is not None else None
-        self._open().events.append(
+        (self._batch or self._open()).events.append(
             (
                 run.signal_id,
                 run.account_id,
@@ -122,7 +131,7 @@ class PostgresJournal:
         exit_price: Decimal | None = None,
     ) -> None:
         closed = state is ProtectionState.CLOSED
-        self._open().positions[run.account_id, run.symbol, run.side] = (
+        (self._batch or self._open()).positions[run.account_id, run.symbol, run.side] = (
             run.account_id,
             run.symbol,
             run.side,
@@ -144,7 +153,7 @@ class PostgresJournal:
     def finished(
         self, run: IntentRun, result: str, at: datetime, *, reason: str | None = None, detail: str | None = None
     ) -> None:
-        self._open().outcomes.append(
+        (self._batch or self._open()).outcomes.append(
             (
                 run.signal_id,
                 run.account_id,
@@ -196,10 +205,8 @@ class PostgresJournal:
     _writing: _Batch | None = None
 
     def _open(self) -> _Batch:
-        batch = self._batch
-        if batch is None:
-            batch = self._batch = _Batch()
-            self._work.set()
+        batch = self._batch = _Batch()
+        self._work.set()
         return batch
 
     async def _write_batches(self) -> None:
@@ -207,7 +214,7 @@ class PostgresJournal:
             await self._work.wait()
             self._work.clear()
             if self._batch is not None:
-                if len(self._batch) < FULL_BATCH_ROWS and not self._closing:
+                if self._batch.rows < FULL_BATCH_ROWS and not self._closing:
                     await asyncio.sleep(GATHER_S)
                 batch = self._close_batch()
                 await self._write(batch)
@@ -225,7 +232,7 @@ class PostgresJournal:
 
     async def _write(self, batch: _Batch) -> None:
         loop = asyncio.get_running_loop()
-        rows = len(batch)
+        rows = batch.rows
         tries = 0
         while True:
             started_s = loop.time()
@@ -253,7 +260,7 @@ class PostgresJournal:
             if events:
                 await connection.execute(ORDER_EVENTS, *zip(*events, strict=True))
             if positions:
-                await connection.execute(POSITIONS, *map(array, zip(*positions, strict=True)))
+                await connection.execute(POSITIONS, *position_arrays(positions))
             if outcomes:
                 await connection.execute(OUTCOMES, *zip(*outcomes, strict=True))
 
@@ -266,7 +273,7 @@ class PostgresJournal:
                         "order_event", source=one_piece(event_lines(events)), columns=EVENT_COLUMNS, format="text"
                     )
                 if positions:
-                    await connection.execute(POSITIONS, *map(array, zip(*positions, strict=True)))
+                    await connection.execute(POSITIONS, *position_arrays(positions))
                 if outcomes:
                     await connection.copy_to_table(
                         "outcome", source=one_piece(outcome_lines(outcomes)), columns=OUTCOME_COLUMNS, format="text"

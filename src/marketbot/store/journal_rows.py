@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from marketbot.store.planning_rows import escape
@@ -60,20 +59,26 @@ def outcome_lines(rows: Iterable[Row]) -> bytes:
     lines = []
     for signal, account, user, result, reason, detail, claimed, sent, acked, protected, attempts, at in rows:
         why = _NO_REASON if reason is None and detail is None else f"{_text(reason)}\t{_text(detail)}"
-        times = f"{_bare(claimed)}\t{_bare(sent)}\t{_bare(acked)}\t{_bare(protected)}"
+        times = f"{claimed}\t{sent}\t{acked}\t{protected}"
+        if protected is None or acked is None or sent is None or claimed is None:
+            times = times.replace("None", _NULL)
         lines.append(f"{signal}\t{account}\t{user}\t{result}\t{why}\t{times}\t{attempts}\t{at.isoformat()}\n")
     return "".join(lines).encode()
 
 
-def array(values: Iterable[object]) -> str:
-    """Write values as one array literal, for a parameter that is cast: the driver's own encoder looks at every element four times."""
-    return "{" + ",".join(["NULL" if value is None else _element(value) for value in values]) + "}"
+def position_arrays(rows: Sequence[Row]) -> list[str]:
+    """Return the columns of rows of ``position`` as array literals; the driver's own encoder looks at every element four times."""
+    return [_array(column) for column in zip(*rows, strict=True)]
 
 
-def _element(value: object) -> str:
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _array(values: tuple[Any, ...]) -> str:
+    if None in values or type(values[0]) is str:
+        values = tuple("NULL" if value is None else _quoted(value) for value in values)
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _quoted(value: object) -> str:
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 async def one_piece(lines: bytes) -> AsyncIterator[bytes]:
@@ -90,8 +95,3 @@ def _text(value: str | None) -> str:
     if value is None:
         return _NULL
     return value if value.isalnum() else escape(value)
-
-
-def _bare(value: object) -> object:
-    """Write a number, which needs no escaping."""
-    return _NULL if value is None else value

@@ -43,12 +43,12 @@ class Cost:
 class SlidingWindow:
     """Counts units in slots of a tenth of the period. Never more than ``limit`` in any window of that length."""
 
-    __slots__ = ("_counts", "_slot", "_slot_ends", "_slot_s", "limit", "unreserved", "used")
+    __slots__ = ("_counts", "_slot", "_slot_s", "limit", "slot_ends", "unreserved", "used")
 
     def __init__(self, rule: Rule) -> None:
         self.set_limit(rule.limit)
         self.used = 0
-        self._slot_ends = 0.0
+        self.slot_ends = 0.0  # until then ``used`` stands, and nobody need call ``turn``
         self._slot_s = rule.period_s / WINDOW_SLOTS
         self._slot = 0
         self._counts = [0] * (WINDOW_SLOTS + 1)
@@ -58,9 +58,7 @@ class SlidingWindow:
         self.unreserved = unreserved(limit)
 
     def turn(self, now: float) -> int:
-        """Forget what has left the window; return the units still in it. Time never goes back."""
-        if now < self._slot_ends:
-            return self.used
+        """Forget what has left the window; return the units still in it."""
         slot = int(now / self._slot_s)
         passed = slot - self._slot
         if passed > 0:
@@ -74,7 +72,7 @@ class SlidingWindow:
                     self.used -= counts[index]
                     counts[index] = 0
             self._slot = slot
-        self._slot_ends = (slot + 1) * self._slot_s
+        self.slot_ends = (slot + 1) * self._slot_s
         return self.used
 
     def add(self, units: int) -> None:

@@ -41,7 +41,7 @@ class _AccountBudget:
         delay = self.blocked_until - now
         for window in self.windows:
             limit = window.limit if urgent else window.unreserved
-            if window.turn(now) + units > limit:
+            if (window.used if now < window.slot_ends else window.turn(now)) + units > limit:
                 delay = max(delay, window.delay_s(now, units, limit))
         return delay
 

@@ -115,9 +115,11 @@ class BinanceSession:
         if isinstance(reply, Refusal):
             self.faults[reply.fault.error_class] += 1
             return reply
-        used = reply.header(b"x-mbx-used-weight-1m")
-        if counted and used is not None and used.isdigit():
-            self.line.pace.note_egress_used(egress, int(used))
+        if counted and (cost.weight or reply.status != 200):
+            # An order draws none, and every address is read from every few seconds: its replies tell nothing new.
+            used = reply.header(b"x-mbx-used-weight-1m")
+            if used is not None and used.isdigit():
+                self.line.pace.note_egress_used(egress, int(used))
         if reply.status == 200:
             try:
                 return orjson.loads(reply.body)

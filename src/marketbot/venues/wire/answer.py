@@ -59,7 +59,7 @@ class AnswerParser:
         self._head, self._folded, self._status = head, folded, status
         length = self._choose_framing(head, folded)
         if length is not None and len(data) == start + length:  # the common answer: complete in one packet
-            self._reset()
+            self._state, self._buffer, self._informational = _HEAD, b"", 0
             return Reply(status, data[start:], head, folded)
         self._body = bytearray()
         return self._feed_body(data[start:])
@@ -85,7 +85,7 @@ class AnswerParser:
     def _choose_framing(self, head: bytes, folded: bytes) -> int | None:
         """Set the state for the body by RFC 9112 section 6.3; return its length when known."""
         at = folded.find(_CONNECTION_MARK)
-        if at >= 0 and folded.find(b"close", at, folded.find(b"\r\n", at + 2)) >= 0:
+        if at >= 0 and b"close" in folded[at : folded.find(b"\r\n", at + 2)]:
             self.reusable = False
         elif head.startswith(_VERSIONS[1]):
             self.reusable = b"keep-alive" in (field_value(folded, folded, b"connection") or b"")

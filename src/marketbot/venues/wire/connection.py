@@ -18,7 +18,7 @@ STALE_PROBE_AFTER_S = 0.05
 class Owner(Protocol):
     """Who lends connections out and wants them back."""
 
-    def answered(self, connection: "Connection", call: Call, reply: Reply) -> None: ...
+    def answered(self, connection: "Connection", call: Call, reply: Reply, reusable: bool) -> None: ...
 
     def dropped(self, connection: "Connection", call: Call | None, failure: WireFailure, detail: str) -> None: ...
 
@@ -26,7 +26,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """The socket side of one request at a time. Becomes usable when `ready` is done."""
 
-    __slots__ = ("_dropped", "_owner", "_parser", "_poll", "_tls", "_transport", "call", "idle_since", "ready", "sent_at")
+    __slots__ = ("_dropped", "_owner", "_parser", "_poll", "_shaken", "_tls", "_transport", "call", "idle_since", "ready", "sent_at")
 
     def __init__(self, owner: Owner, ready: "asyncio.Future[None]", tls: TlsSession | None) -> None:
         self._owner = owner
@@ -35,15 +35,11 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._poll: select.poll | None = None
         self._dropped = False
+        self._shaken = False
         self.ready = ready
         self.call: Call | None = None
         self.idle_since = 0.0
         self.sent_at = 0.0
-
-    @property
-    def reusable(self) -> bool:
-        """Tell whether the last answer left this connection fit for another request."""
-        return self._parser.reusable
 
     def is_usable(self, now: float) -> bool:
         """Tell whether a request may be written here: the peer has neither left nor sent something that nobody asked for."""
@@ -98,7 +94,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         tls = self._tls
         if tls is not None:
-            if not self.ready.done():
+            if not self._shaken:
                 self._shake(tls, data)
                 return
             try:
@@ -119,7 +115,7 @@ class Connection(asyncio.Protocol):
                 return
             if reply is not None:
                 self.call = None
-                self._owner.answered(self, call, reply)
+                self._owner.answered(self, call, reply, self._parser.reusable)
         if tls is not None and tls.closed_by_peer:
             self._end(clean=True)
 
@@ -139,6 +135,7 @@ class Connection(asyncio.Protocol):
             return
         if outgoing := tls.outgoing():
             self._transport.write(outgoing)
+        self._shaken = complete
         if complete and not self.ready.done():
             self.ready.set_result(None)
 
@@ -147,7 +144,7 @@ class Connection(asyncio.Protocol):
         reply = self._parser.eof() if clean and call is not None else None
         if call is not None and reply is not None:
             self.call = None
-            self._owner.answered(self, call, reply)
+            self._owner.answered(self, call, reply, self._parser.reusable)
         self.drop(WireFailure.CONNECTION_LOST, "end of stream")
 
 

@@ -240,15 +240,15 @@ class Wire:
 
     # Connections (Owner)
 
-    def answered(self, connection: Connection, call: Call, reply: Reply) -> None:
-        """Take back a connection whose call is answered."""
+    def answered(self, connection: Connection, call: Call, reply: Reply, reusable: bool) -> None:
+        """Take back a connection whose call is answered; not ``reusable``: the answer was its last."""
         self.counters.replies += 1
         self.counters.bytes_received += len(reply.body)
         if not call.urgent:
             self._normal_in_flight -= 1
         if not call.answer.done():
             call.answer.set_result(reply)
-        if not connection.reusable:
+        if not reusable:
             connection.drop(WireFailure.CONNECTION_LOST)
             return
         connection.idle_since = self._progress_at = now = self._loop.time()
@@ -291,8 +291,10 @@ class Wire:
         """Connect for the calls that wait, as far as the bounds allow: for each as it begins to wait, and with the clock."""
         opened = len(self._open)
         room = self._max_connections - opened
+        if room == 0 or self._closed:
+            return
         now = self._loop.time()
-        if room == 0 or self._closed or now < self._connect_not_before:
+        if now < self._connect_not_before:
             return
         waiting = self._waiting
         wanted = connections_wanted(
