@@ -18,7 +18,8 @@ from marketbot.domain.errors import MarketBotError
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.venue import Environment, Market, Profile, Venue
 from marketbot.execution.desk import Desk
-from marketbot.execution.executor import AccountLocks, Executor
+from marketbot.execution.executor import Executor
+from marketbot.execution.locks import AccountLocks
 from marketbot.observability import metrics
 from marketbot.observability.execution_watch import ExecutionWatch
 from marketbot.observability.metrics import Stage

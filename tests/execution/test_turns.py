@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from marketbot.domain.ids import AccountId
-from marketbot.execution.executor import AccountLocks
+from marketbot.execution.locks import AccountLocks
 
 
 async def test_an_account_is_never_held_twice_however_its_holders_come_and_go() -> None:

@@ -19,7 +19,8 @@ from marketbot.domain.signal import Action, Signal
 from marketbot.domain.trading_state import Switches
 from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk
-from marketbot.execution.executor import AccountLocks, Executor
+from marketbot.execution.executor import Executor
+from marketbot.execution.locks import AccountLocks
 from marketbot.execution.run import IntentRun
 from marketbot.planning.planner import Planner
 from marketbot.reconciliation.reconcile import Reconciled, Reconciler

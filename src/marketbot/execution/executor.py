@@ -13,6 +13,7 @@ from marketbot.domain.side import Leg
 from marketbot.execution.closing import run_exit
 from marketbot.execution.desk import Desk, KeyLostError
 from marketbot.execution.entry import run_entry
+from marketbot.execution.locks import AccountLocks
 from marketbot.execution.run import IntentRun
 
 if TYPE_CHECKING:
@@ -20,62 +21,6 @@ if TYPE_CHECKING:
 
 
 ENSURE_AGAIN_S = 1.0
-
-
-class _Hold:
-    """An account's lock, with those who hold it or wait for it: it is forgotten with the last of them."""
-
-    __slots__ = ("lock", "users")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.users = 0
-
-
-class _Turn:
-    __slots__ = ("_account_id", "_held", "_hold")
-
-    def __init__(self, held: dict[AccountId, _Hold], account_id: AccountId) -> None:
-        self._held = held
-        self._account_id = account_id
-        hold = held.get(account_id)
-        self._hold = hold if hold is not None else _Hold()
-
-    async def __aenter__(self) -> None:
-        # Between making and entering, others may have come and gone: what counts is who holds the account now.
-        self._hold = self._held.setdefault(self._account_id, self._hold)
-        self._hold.users += 1
-        try:
-            await self._hold.lock.acquire()
-        except BaseException:
-            self._leave()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._hold.lock.release()
-        self._leave()
-
-    def _leave(self) -> None:
-        self._hold.users -= 1
-        if self._hold.users == 0:
-            del self._held[self._account_id]
-
-
-class AccountLocks:
-    """One piece of work an account at a time: two signals, or a signal and reconciliation, never interleave their orders."""
-
-    def __init__(self) -> None:
-        self._held: dict[AccountId, _Hold] = {}
-
-    def hold(self, account_id: AccountId) -> _Turn:
-        """Return a context in which no other holder of this account is."""
-        return _Turn(self._held, account_id)
-
-    def is_held(self, account_id: AccountId) -> bool:
-        return account_id in self._held
-
-    def __len__(self) -> int:
-        return len(self._held)
 
 
 class _Slot:
@@ -113,9 +58,13 @@ class Executor:
 
     async def run(self, runs: Sequence[IntentRun], free_slot: Callable[[], None]) -> None:
         """Return once every run has its outcome stored. ``free_slot`` is called once per run, early."""
+        if not runs:
+            return
         tasks = [asyncio.create_task(self._run_one(run, free_slot)) for run in runs]
         try:
-            await asyncio.gather(*tasks)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         except BaseException:
             for task in tasks:
                 task.cancel()

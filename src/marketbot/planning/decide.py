@@ -124,8 +124,11 @@ def _build_entry(
     instrument, reference = market.instrument, market.reference_price
     wallet, available = account.wallet_balance, account.available_balance
     # Earlier checks have proven these to be there.
-    assert instrument is not None and reference is not None and prices is not None
-    assert wallet is not None and available is not None
+    assert instrument is not None
+    assert reference is not None
+    assert prices is not None
+    assert wallet is not None
+    assert available is not None
     if isinstance(prices, Objection):
         return prices
     size = size_entry(terms.settings, terms.leverage, wallet, reference, instrument, policy.max_order_notional)

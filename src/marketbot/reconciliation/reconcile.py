@@ -15,7 +15,7 @@ from marketbot.domain.ids import AccountId, Symbol
 from marketbot.domain.position import RestingOrder, VenuePosition
 from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk, KeyLostError
-from marketbot.execution.executor import AccountLocks
+from marketbot.execution.locks import AccountLocks
 from marketbot.ports import Credential
 from marketbot.reconciliation.compare import Booked, Finding, Held, Kind, compare
 from marketbot.reconciliation.evidence import UnreadableError

@@ -26,7 +26,19 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """The socket side of one request at a time. Becomes usable when `ready` is done."""
 
-    __slots__ = ("_dropped", "_owner", "_parser", "_poll", "_shaken", "_tls", "_transport", "call", "idle_since", "ready", "sent_at")
+    __slots__ = (
+        "_dropped",
+        "_owner",
+        "_parser",
+        "_poll",
+        "_shaken",
+        "_tls",
+        "_transport",
+        "call",
+        "idle_since",
+        "ready",
+        "sent_at",
+    )
 
     def __init__(self, owner: Owner, ready: "asyncio.Future[None]", tls: TlsSession | None) -> None:
         self._owner = owner

@@ -10,7 +10,7 @@ from marketbot.venues.wire.connector import Connector
 from marketbot.venues.wire.counters import Counters
 from marketbot.venues.wire.endpoint import Endpoint
 from marketbot.venues.wire.errors import Fault, Stage, WireError, WireFailure
-from marketbot.venues.wire.growth import STALLED_AFTER_S, HandshakeRoom, ServiceTime, connections_wanted
+from marketbot.venues.wire.growth import STALLED_AFTER_S, TARGET_WAIT_S, HandshakeRoom, ServiceTime, connections_wanted
 from marketbot.venues.wire.reply import Reply
 
 MAX_CONNECTIONS = 64
@@ -179,7 +179,9 @@ class Wire:
         if self._closed:
             self._fail(call, Stage.NOT_SENT, WireFailure.WIRE_CLOSED)
         elif self._waiting.add(call):
-            self._open_more()
+            # What the open connections will serve in time is no reason to open more; those that hang are the tick's business.
+            if len(self._waiting) * self._service.seconds > TARGET_WAIT_S * len(self._open):
+                self._open_more()
         else:
             self._fail(call, Stage.NOT_SENT, WireFailure.QUEUE_FULL)
 
