@@ -60,7 +60,10 @@ class Desk:
             return LapseReason.ACCOUNT_QUARANTINED
         if run.superseded or self.closes.supersede(run.account_id, run.symbol, run.side, run.signal_id):
             return LapseReason.SUPERSEDED_BY_CLOSE
-        state = self.switches().state_for(
+        switches = self.switches()
+        if not switches.set:
+            return None
+        state = switches.state_for(
             environment=run.market.environment,
             venue=run.market.venue,
             symbol=run.symbol,

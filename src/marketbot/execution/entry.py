@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
@@ -51,7 +52,7 @@ async def run_entry(desk: Desk, run: IntentRun, free_slot: Callable[[], None]) -
             if (barred := desk.entry_is_barred(run)) is not None:
                 _lapse(desk, run, leg, barred)
                 return
-            if not await _leverage_holds(desk, run):
+            if run.leverage is not None and run.leverage_set != run.leverage and not await _set_leverage(desk, run, run.leverage):
                 return
             report = await _send(desk, run, leg)
         elif leg.state is OrderState.UNCONFIRMED:
@@ -66,8 +67,7 @@ async def run_entry(desk: Desk, run: IntentRun, free_slot: Callable[[], None]) -
                 await protect(desk, run)
                 return
             case Verdict.WORKING:
-                _record(desk, run, leg, report)
-                if await _await_fill(desk, run, leg):
+                if await _await_fill(desk, run, leg, report):
                     await protect(desk, run)
                 return
             case Verdict.NOTHING_FILLED:
@@ -163,11 +163,12 @@ async def _find_fill(desk: Desk, run: IntentRun, leg: LegRun) -> OrderReport:
         tries += 1
 
 
-async def _await_fill(desk: Desk, run: IntentRun, leg: LegRun) -> bool:
+async def _await_fill(desk: Desk, run: IntentRun, leg: LegRun, acknowledged: OrderReport) -> bool:
     """Learn what an acknowledged market order became; True when the account holds a position from it.
 
-    Where protection is attached, one look at the position tells fill, stop and target together, and ``protect`` does that look:
-    only a position that stays away sends us to the order itself.
+    Where protection is attached, one look at the position tells fill, stop and target together: only a position that is not there
+    at once sends us to the order itself. Until then the acknowledgement is not worth a row of its own: whoever takes the chunk
+    over looks the order up whether it is known to be acknowledged or not.
     """
     client = desk.client(run)
     reads = 0
@@ -180,10 +181,14 @@ async def _await_fill(desk: Desk, run: IntentRun, leg: LegRun) -> bool:
             if not isinstance(positions, VenueFault):
                 held = next((p for p in positions if p.side is run.side), None)
                 if held is not None:
-                    report = OrderReport(OrderState.FILLED, filled_qty=held.qty, average_price=held.entry_price)
-                    _record(desk, run, leg, report)
+                    filled = OrderReport(
+                        OrderState.FILLED, acknowledged.venue_order_id, filled_qty=held.qty, average_price=held.entry_price
+                    )
+                    _record(desk, run, leg, filled)
                     run.seen_position = held
                     return True
+        if reads == 1:
+            _record(desk, run, leg, acknowledged)
         answer = await look_up(desk, run, leg)
         if isinstance(answer, Absent | VenueFault):
             continue
@@ -203,16 +208,14 @@ async def _await_fill(desk: Desk, run: IntentRun, leg: LegRun) -> bool:
                 continue
 
 
-async def _leverage_holds(desk: Desk, run: IntentRun) -> bool:
+async def _set_leverage(desk: Desk, run: IntentRun, leverage: Decimal) -> bool:
     """Set leverage where the venue is not known to hold it; without it no entry is sent."""
-    if run.leverage is None or run.leverage_set == run.leverage:
-        return True
     tries = 0
     while True:
-        fault = await desk.client(run).set_leverage(run.credential, run.instrument, run.leverage)
+        fault = await desk.client(run).set_leverage(run.credential, run.instrument, leverage)
         if fault is None:
-            await desk.journal.leverage_set(run, run.leverage)
-            run.leverage_set = run.leverage
+            await desk.journal.leverage_set(run, leverage)
+            run.leverage_set = leverage
             return True
         leg = run.legs[Leg.ENTRY]
         verdict = outcome.read(OrderReport(OrderState.REJECTED, fault=fault))
@@ -233,11 +236,12 @@ async def _leverage_holds(desk: Desk, run: IntentRun) -> bool:
 def _record(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> None:
     if leg.state is report.state and report.state is not OrderState.PARTIALLY_FILLED:
         return
+    now = desk.clock.now()
     left = leg.move(report.state)
     leg.learn(report)
-    desk.journal.order_moved(run, leg, left, desk.clock.now(), report)
+    desk.journal.order_moved(run, leg, left, now, report)
     if leg.filled_qty > 0 and run.filled_at is None:
-        run.filled_at = desk.clock.now()
+        run.filled_at = now
 
 
 def _lapse(desk: Desk, run: IntentRun, leg: LegRun, reason: str, fault: VenueFault | None = None) -> None:

@@ -12,7 +12,8 @@ MAX_HEAD_BYTES = 32_768
 MAX_BODY_BYTES = 16 * 1024 * 1024  # the largest known answer, exchangeInfo, is about 2 MB
 MAX_INFORMATIONAL = 8
 
-_HEAD, _LENGTH, _CHUNKED, _UNTIL_EOF = range(4)
+_HEAD, _LENGTH = 0, 1  # what is awaited; the other two stand for a length that is not known
+_CHUNKED, _UNTIL_EOF = -1, -2
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 _VERSION_BYTES = 9
 _STATUS_END = _VERSION_BYTES + 4  # the byte behind the three digits included
@@ -56,12 +57,15 @@ class AnswerParser:
             raise Fault(WireFailure.ANSWER_MALFORMED, "status is not a three-digit number")
         if status < 200:
             return self._skip_informational(status, data[start:])
-        self._head, self._folded, self._status = head, folded, status
-        length = self._choose_framing(head, folded)
-        if length is not None and len(data) == start + length:  # the common answer: complete in one packet
-            self._state, self._buffer, self._informational = _HEAD, b"", 0
+        length = self._framing(head, folded, status)
+        if len(data) == start + length:  # the common answer: complete in one packet
+            self._buffer, self._informational = b"", 0
             return Reply(status, data[start:], head, folded)
+        self._head, self._folded, self._status, self._length = head, folded, status, length
         self._body = bytearray()
+        if length == _CHUNKED:
+            self._chunked = ChunkedBody(MAX_BODY_BYTES)
+        self._state = _LENGTH if length >= 0 else length
         return self._feed_body(data[start:])
 
     def eof(self) -> Reply | None:
@@ -82,8 +86,8 @@ class AnswerParser:
         self._buffer = b""
         return self.feed(rest) if rest else None
 
-    def _choose_framing(self, head: bytes, folded: bytes) -> int | None:
-        """Set the state for the body by RFC 9112 section 6.3; return its length when known."""
+    def _framing(self, head: bytes, folded: bytes, status: int) -> int:
+        """Return the body's length, or `_CHUNKED` or `_UNTIL_EOF`, by RFC 9112 section 6.3."""
         at = folded.find(_CONNECTION_MARK)
         if at >= 0 and b"close" in folded[at : folded.find(b"\r\n", at + 2)]:
             self.reusable = False
@@ -92,25 +96,20 @@ class AnswerParser:
         if _ENCODING_MARK in folded:
             if field_value(folded, folded, b"transfer-encoding") != b"chunked":
                 raise Fault(WireFailure.ANSWER_MALFORMED, "transfer-encoding other than chunked")
-            self._state = _CHUNKED
-            self._chunked = ChunkedBody(MAX_BODY_BYTES)
-            return None
-        self._state = _LENGTH
-        self._length = 0
-        if self._status in _NO_BODY:
+            return _CHUNKED
+        if status in _NO_BODY:
             return 0
         at = folded.find(_LENGTH_MARK)
         if at < 0:
-            self._state = _UNTIL_EOF
             self.reusable = False
-            return None
+            return _UNTIL_EOF
         at += len(_LENGTH_MARK)
         value = folded[at : folded.find(b"\r\n", at)].strip(b" \t")
         if not value.isdigit() or folded.find(_LENGTH_MARK, at) >= 0:
             raise Fault(WireFailure.ANSWER_MALFORMED, "content-length is not one number")
-        if len(value) > _MAX_LENGTH_DIGITS or (length := int(value)) > MAX_BODY_BYTES:
+        length = int(value) if len(value) <= _MAX_LENGTH_DIGITS else MAX_BODY_BYTES + 1
+        if length > MAX_BODY_BYTES:
             raise Fault(WireFailure.ANSWER_TOO_LARGE, f"body over {MAX_BODY_BYTES} bytes")
-        self._length = length
         return length
 
     def _feed_body(self, data: bytes) -> Reply | None:
