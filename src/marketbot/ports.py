@@ -13,6 +13,7 @@ from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.position import RestingOrder, VenuePosition
 from marketbot.domain.side import Leg, PositionSide
+from marketbot.domain.signer import Signer
 from marketbot.domain.venue import Market, PositionMode
 
 
@@ -36,6 +37,14 @@ class Credential:
     egress: int = 0
     """The index of the source address that this account sticks to."""
     position_mode: PositionMode = PositionMode.ONE_WAY
+    signer: Signer = field(init=False, repr=False, compare=False)
+    is_speakable: bool = field(init=False, repr=False, compare=False)
+    """Whether the key can stand in a header: it came from a person, and a line break in it would be a second header."""
+
+    def __post_init__(self) -> None:
+        key = self.api_key
+        object.__setattr__(self, "signer", Signer(self.secret))
+        object.__setattr__(self, "is_speakable", key.isascii() and key.isprintable() and " " not in key and bool(key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from marketbot.domain.side import Leg
+from marketbot.domain.signer import Signer
 from marketbot.domain.venue import PositionMode
 from marketbot.venues.binance import encode as binance
 from marketbot.venues.binance import urls as binance_urls
@@ -22,20 +23,21 @@ from marketbot.venues.bybit.signing import signed_get, signed_post
 
 from . import orders as given
 
+SIGNER = Signer(given.SECRET)
 GOLDEN = Path(__file__).parent / "golden"
 ONE_WAY, HEDGE = PositionMode.ONE_WAY, PositionMode.HEDGE
 
 
 def _binance(verb: str, path: str, query: str) -> bytes:
-    return signed_request(verb, path, query, host="fapi.binance.com", api_key=given.KEY, secret=given.SECRET, now_ms=given.NOW_MS)
+    return signed_request(verb, path, query, host="fapi.binance.com", api_key=given.KEY, signer=SIGNER, now_ms=given.NOW_MS)
 
 
 def _bybit(path: str, body: bytes) -> bytes:
-    return signed_post(path, body, host="api.bybit.com", api_key=given.KEY, secret=given.SECRET, now_ms=given.NOW_MS)
+    return signed_post(path, body, host="api.bybit.com", api_key=given.KEY, signer=SIGNER, now_ms=given.NOW_MS)
 
 
 def _bybit_get(path: str, query: str) -> bytes:
-    return signed_get(path, query, host="api.bybit.com", api_key=given.KEY, secret=given.SECRET, now_ms=given.NOW_MS)
+    return signed_get(path, query, host="api.bybit.com", api_key=given.KEY, signer=SIGNER, now_ms=given.NOW_MS)
 
 
 REQUESTS: dict[str, Callable[[], bytes]] = {

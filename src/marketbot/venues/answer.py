@@ -50,11 +50,6 @@ def unreadable(status: int, text: str = "the answer is not what the venue docume
     return Refusal(VenueFault(ErrorClass.AMBIGUOUS, str(status), text[:MAX_TEXT]), answered=True)
 
 
-def usable_key(api_key: str) -> bool:
-    """Tell whether a key can stand in a header: it came from a person, and a line break in it would be a second header."""
-    return api_key.isascii() and api_key.isprintable() and " " not in api_key and bool(api_key)
-
-
 def header_seconds(value: bytes | None) -> float | None:
     """Read a Retry-After header in seconds; its date form is not used by the venues we speak to."""
     return float(value) if value is not None and value.isdigit() else None

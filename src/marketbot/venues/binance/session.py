@@ -10,7 +10,7 @@ import orjson
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.ids import AccountId
 from marketbot.ports import Credential
-from marketbot.venues.answer import Refusal, header_seconds, unreadable, usable_key
+from marketbot.venues.answer import Refusal, header_seconds, unreadable
 from marketbot.venues.binance import urls
 from marketbot.venues.binance.decode import BAD_SHAPE
 from marketbot.venues.binance.errors import UNAVAILABLE, classify
@@ -60,7 +60,7 @@ class BinanceSession:
         keys: bool = False,
     ) -> Any | Refusal:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
-        if not usable_key(credential.api_key):
+        if not credential.is_speakable:
             return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
 
         def request() -> bytes:
@@ -70,7 +70,7 @@ class BinanceSession:
                 query,
                 host=self._key_host if keys else self._host,
                 api_key=credential.api_key,
-                secret=credential.secret,
+                signer=credential.signer,
                 now_ms=self.clock.now_ms(),
             )
 

@@ -6,17 +6,16 @@ query string, also of a POST: one string to format and to sign, and an empty bod
 
 from __future__ import annotations
 
-import hmac
+from marketbot.domain.signer import Signer
 
 RECV_WINDOW_MS = 5_000
 """A request older than this when it reaches the venue is refused, unexecuted."""
 
 
-def signed_request(verb: str, path: str, query: str, *, host: str, api_key: str, secret: bytes, now_ms: int) -> bytes:
+def signed_request(verb: str, path: str, query: str, *, host: str, api_key: str, signer: Signer, now_ms: int) -> bytes:
     """Return the whole HTTP request. ``query`` is already URL-safe, and empty or ended by ``&``."""
     query = f"{query}recvWindow={RECV_WINDOW_MS}&timestamp={now_ms}"
-    # hmac.digest in one call costs 2 us; keeping keyed objects would save 1 us and hold secrets in a second place.
-    signature = hmac.digest(secret, query.encode("ascii"), "sha256").hex()
+    signature = signer.sign(query.encode("ascii"))
     length = "" if verb == "GET" else "Content-Length: 0\r\n"
     return (
         f"{verb} {path}?{query}&signature={signature} HTTP/1.1\r\nHost: {host}\r\nX-MBX-APIKEY: {api_key}\r\n{length}\r\n"

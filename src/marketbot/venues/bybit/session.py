@@ -11,7 +11,7 @@ import orjson
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.ids import AccountId
 from marketbot.ports import Credential
-from marketbot.venues.answer import Refusal, header_seconds, unreadable, usable_key
+from marketbot.venues.answer import Refusal, header_seconds, unreadable
 from marketbot.venues.bybit import encode, urls
 from marketbot.venues.bybit.decode import BAD_SHAPE
 from marketbot.venues.bybit.errors import classify
@@ -64,7 +64,7 @@ class BybitSession:
                 query,
                 host=self._host,
                 api_key=credential.api_key,
-                secret=credential.secret,
+                signer=credential.signer,
                 now_ms=self.clock.now_ms(),
             ),
             self.timeouts.look_s if urgent else self.timeouts.read_s,
@@ -87,7 +87,7 @@ class BybitSession:
                 body,
                 host=self._host,
                 api_key=credential.api_key,
-                secret=credential.secret,
+                signer=credential.signer,
                 now_ms=self.clock.now_ms(),
             ),
             timeout_s,
@@ -114,7 +114,7 @@ class BybitSession:
         self, credential: Credential, path: str, request: Callable[[], bytes], timeout_s: float, urgent: bool
     ) -> Any | Refusal:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
-        if not usable_key(credential.api_key):
+        if not credential.is_speakable:
             return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
         cost = urls.COST[path]
         repeated = False

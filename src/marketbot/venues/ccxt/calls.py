@@ -11,7 +11,7 @@ from marketbot.domain.errors import MarketBotError
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.ids import AccountId
 from marketbot.ports import Credential
-from marketbot.venues.answer import Refusal, unsent, usable_key
+from marketbot.venues.answer import Refusal, unsent
 from marketbot.venues.ccxt.errors import Classify, refusal_of
 from marketbot.venues.ccxt.exchange import ATTEMPT, Attempt, Exchange
 from marketbot.venues.limits import Cost, Limits, Rule
@@ -47,7 +47,7 @@ class Calls:
 
     async def signed(self, credential: Credential, call: Call, timeout_s: float, *, urgent: bool) -> Any | Refusal:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
-        if not usable_key(credential.api_key):
+        if not credential.is_speakable:
             return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
         if not self._exchange.template.markets:
             # CCXT would load them for this account alone: 23 MB and half a second, each time.
