@@ -22,6 +22,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SIGNAL_PAIRS = 4
 _ACCOUNT_PAIRS = 3
 _LEG_LETTER = {Leg.ENTRY: "e", Leg.STOP_LOSS: "s", Leg.TAKE_PROFIT: "t", Leg.EXIT: "x", Leg.EMERGENCY_EXIT: "m"}
+_ENDING = {(leg, attempt): letter + _DIGITS[attempt] for leg, letter in _LEG_LETTER.items() for attempt in range(MAX_ATTEMPT + 1)}
 
 
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
@@ -46,9 +47,10 @@ def client_order_stem(tag: str, signal_id: SignalId, account_id: AccountId) -> s
 
 def client_order_id(stem: str, leg: Leg, attempt: int = 0) -> ClientOrderId:
     """Return the id of one leg's order; ``attempt`` counts from 0."""
-    if not 0 <= attempt <= MAX_ATTEMPT:
+    ending = _ENDING.get((leg, attempt))
+    if ending is None:
         raise OverflowError("too many attempts at one leg")
-    return ClientOrderId(f"{stem}{_LEG_LETTER[leg]}{_DIGITS[attempt]}")
+    return ClientOrderId(stem + ending)
 
 
 def is_ours(text: str, tag: str) -> bool:

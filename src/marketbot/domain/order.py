@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from marketbot.domain.errors import IllegalTransition
-
 
 class OrderState(StrEnum):
     """Where an order stands."""
@@ -73,14 +71,3 @@ SETTLED: frozenset[OrderState] = FINAL | {_S.CANCELED}
 
 MAYBE_LIVE: frozenset[OrderState] = frozenset({_S.SUBMITTED, _S.UNCONFIRMED})
 """The venue may hold it and we do not know."""
-
-
-def apply(state: OrderState, to: OrderState) -> OrderState:
-    """Return ``to`` if the edge exists.
-
-    Raises:
-        IllegalTransition: the machine has no such edge.
-    """
-    if (state, to) not in TRANSITIONS:
-        raise IllegalTransition(f"an order cannot go from {state} to {to}")
-    return to

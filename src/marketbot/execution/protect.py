@@ -32,6 +32,9 @@ MAX_TARGET_TRIES = 8
 """The stop rests already: a target that will not go in is left to reconciliation."""
 
 
+_RESTS = OrderReport(OrderState.ACCEPTED)
+
+
 class Placed(StrEnum):
     """How placing a protective leg ended."""
 
@@ -203,7 +206,7 @@ async def _confirm_attached(desk: Desk, run: IntentRun, started_s: float) -> Pla
                     if leg.leg not in missing and leg.state is OrderState.PLANNED:
                         leg.move(OrderState.SUBMITTED)
                     if leg.leg not in missing and leg.state in MAYBE_LIVE:
-                        _move(desk, run, leg, OrderReport(OrderState.ACCEPTED))
+                        _move(desk, run, leg, _RESTS)
                 _note_protected(desk, run, started_s)
                 if not missing or tries >= MAX_TARGET_TRIES:
                     return Placed.RESTS

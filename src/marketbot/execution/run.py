@@ -10,12 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from marketbot.domain.client_order_id import client_order_id
+from marketbot.domain.errors import IllegalTransition
 from marketbot.domain.execution_report import OrderReport
 from marketbot.domain.ids import AccountId, ChunkId, ClientOrderId, SignalId, Symbol, UserId
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.lane import Lane
 from marketbot.domain.money import ZERO
-from marketbot.domain.order import OrderState, apply
+from marketbot.domain.order import TRANSITIONS, OrderState
 from marketbot.domain.position import VenuePosition
 from marketbot.domain.side import Leg, PositionSide
 from marketbot.domain.venue import Market
@@ -37,9 +38,15 @@ class LegRun:
     average_price: Decimal = ZERO
 
     def move(self, to: OrderState) -> OrderState:
-        """Take an edge of the order machine and return the state left behind."""
+        """Take an edge of the order machine and return the state left behind.
+
+        Raises:
+            IllegalTransition: the machine has no such edge.
+        """
         left = self.state
-        self.state = apply(left, to)
+        if (left, to) not in TRANSITIONS:
+            raise IllegalTransition(f"an order cannot go from {left} to {to}")
+        self.state = to
         return left
 
     def learn(self, report: OrderReport) -> None:

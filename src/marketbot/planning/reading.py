@@ -98,7 +98,7 @@ class PageReading:
             if not self._is_owner(row):
                 continue
             if closed_at is None:
-                side = PositionSide(row["side"])
+                side = _SIDES[row["side"]]
                 held = Holding(row["symbol"], side, row["qty"], row["qty"] * row["entry_price"])
                 self._holdings.setdefault(account_id, {})[row["symbol"], side] = held
                 continue
@@ -172,4 +172,5 @@ class PageReading:
         return bool(self._owners.get(row["account_id"]) == row["user_id"])
 
 
+_SIDES = {side.value: side for side in PositionSide}
 _STATUS = {status.value: status for status in AccountStatus}

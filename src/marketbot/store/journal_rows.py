@@ -72,9 +72,10 @@ def position_arrays(rows: Sequence[Row]) -> list[str]:
 
 
 def _array(values: tuple[Any, ...]) -> str:
-    if None in values or type(values[0]) is str:
-        values = tuple("NULL" if value is None else _quoted(value) for value in values)
-    return "{" + ",".join(map(str, values)) + "}"
+    text = ",".join(map(str, values))
+    if "None" in text or type(values[0]) is str:
+        text = ",".join(["NULL" if value is None else _quoted(value) for value in values])
+    return f"{{{text}}}"
 
 
 def _quoted(value: object) -> str:

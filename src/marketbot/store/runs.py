@@ -27,6 +27,9 @@ ORDERS = (_SQL / "load_orders.sql").read_text()
 GUARDS = (_SQL / "load_guards.sql").read_text()
 
 
+_SIDES = {side.value: side for side in PositionSide}
+
+
 class InstrumentUnknownError(MarketBotError):
     """A chunk is for an instrument that its market does not list now."""
 
@@ -82,7 +85,7 @@ def _run(
         market=chunk.market,
         symbol=Symbol(row["symbol"]),
         instrument=instrument,
-        side=PositionSide(row["side"]),
+        side=_SIDES[row["side"]],
         qty=row["qty"] if row["qty"] is not None else ZERO,
         leverage=row["leverage"],
         stop_price=row["stop_price"],

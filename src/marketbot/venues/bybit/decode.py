@@ -163,14 +163,14 @@ def positions(rows: Iterable[Json]) -> tuple[VenuePosition, ...]:
         VenuePosition(
             venue_symbol=row["symbol"],
             side=_POSITION_SIDE[row["side"]],
-            qty=decimal(row["size"]),
+            qty=size,
             entry_price=decimal(row["avgPrice"]),
             mark_price=optional(row.get("markPrice")),
             stop_price=optional(row.get("stopLoss")),
             target_price=optional(row.get("takeProfit")),
         )
         for row in rows
-        if optional(row["size"]) is not None
+        if (size := optional(row["size"])) is not None
     )
 
 

@@ -20,7 +20,7 @@ MAX_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 5.0
 CONNECT_RETRY_AFTER_S = 0.25  # pause after a failed connect, so that an absent venue is not hammered
 IDLE_TIMEOUT_S = 30.0
-DEADLINE_TICK_S = 0.02  # one timer looks after all deadlines; a timer a request cost 5 % of the whole request
+DEADLINE_TICK_S = 0.03  # one timer looks after all deadlines; a timer a request cost 5 % of the whole request
 IDLE_TICK_S = 1.0
 
 
