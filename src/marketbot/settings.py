@@ -17,6 +17,8 @@ from marketbot.domain.venue import Profile
 from marketbot.store.embedded.data_dir import default_data_root
 from marketbot.store.pool import POOL_SIZE_DEFAULT, POOL_SIZE_MAX
 
+ENGINE_POOL_SIZE_DEFAULT = 5
+"""Half of what an engine could keep busy at times: server processes that work all the time keep their caches warm."""
 MAX_EGRESS_ADDRESSES = 256
 MAX_TRUSTED_PROXIES = 64
 
@@ -53,7 +55,7 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65_535)
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
-    engine_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
+    engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Networks whose ``X-Forwarded-For`` is believed."""
     operator_token: SecretStr | None = None

@@ -14,6 +14,11 @@ from .world import world
 pytestmark = pytest.mark.process
 
 ACCOUNTS = 120
+LATE_HALF = [
+    {"kind": "slow", "path": path, "method": "POST", "after": ACCOUNTS // 4, "delay_ms": 700}
+    for path in ("/fapi/v1/order", "/v5/order/create")
+]
+"""Half of the entries are answered late, so that there is a midway."""
 RESTART_S = 10.0
 """Longest time a killed part may take to be back; a position may be without a stop for that and five seconds more."""
 
@@ -21,6 +26,7 @@ RESTART_S = 10.0
 async def test_the_engine_is_killed_midway(place: Path) -> None:
     async with world(place) as made:
         await made.add_accounts("momentum", "ana", ACCOUNTS)
+        await made.stage.control.add_faults(LATE_HALF)
         signal_id = await made.accepted("momentum")
         await made.outcomes(1)
         engine = made.stage.supervisor.children["engine"]
@@ -53,6 +59,7 @@ async def test_the_engine_is_killed_before_it_has_planned(place: Path) -> None:
 async def test_postgres_is_killed_midway(place: Path) -> None:
     async with world(place) as made:
         await made.add_accounts("momentum", "ana", ACCOUNTS)
+        await made.stage.control.add_faults(LATE_HALF)
         signal_id = await made.accepted("momentum")
         await made.outcomes(1)
         database = made.stage.supervisor.database

@@ -112,7 +112,8 @@ class Bench:
                     window=timedelta(seconds=60),
                 )
                 await executor.run(runs, lambda: None)
-                await chunks.finish(pool, WORKER, chunk.signal_id, chunk.chunk_id)
+                await chunks.finish(pool, WORKER, chunk.chunk_id)
+                await chunks.settle_signal(pool, chunk.signal_id)
 
     async def reconcile(self, account_id: AccountId) -> Reconciled:
         return await self.reconciler.reconcile_account(account_id)

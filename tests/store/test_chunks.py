@@ -132,16 +132,22 @@ async def test_what_was_given_back_is_claimed_again_as_another_attempt(pool: Poo
     assert again.attempts == 2
 
 
+async def finish(pool: Pool, worker: int, signal_id: SignalId, chunk_id: ChunkId) -> None:
+    """Do what a dispatcher does with a chunk whose runs have ended."""
+    await chunks.finish(pool, worker, chunk_id)
+    await chunks.settle_signal(pool, signal_id)
+
+
 async def test_the_last_chunk_settles_its_signal(pool: Pool) -> None:
     signal_id = await new_signal(pool)
     first, last = await new_chunk(pool, signal_id), await new_chunk(pool, signal_id)
     await claimed(pool, ANNA)
-    await chunks.finish(pool, ANNA, signal_id, first)
+    await finish(pool, ANNA, signal_id, first)
     assert await state(pool, signal_id) == "planned"
-    await chunks.finish(pool, ANNA, signal_id, last)
+    await finish(pool, ANNA, signal_id, last)
     assert await state(pool, signal_id) == "settled"
     settled_at = await pool.fetchval("SELECT settled_at FROM signal")
-    await chunks.finish(pool, ANNA, signal_id, last)
+    await finish(pool, ANNA, signal_id, last)
     assert await pool.fetchval("SELECT settled_at FROM signal") == settled_at
     assert await claimed(pool, BRUNO) == []
 
@@ -152,9 +158,9 @@ async def test_a_chunk_that_was_taken_away_is_not_finished_by_its_former_holder(
     await claimed(pool, ANNA)
     await chunks.give_back(pool, ANNA, chunk_id)
     assert await claimed(pool, BRUNO) == [chunk_id]
-    await chunks.finish(pool, ANNA, signal_id, chunk_id)
+    await finish(pool, ANNA, signal_id, chunk_id)
     assert await state(pool, signal_id) == "planned"
-    await chunks.finish(pool, BRUNO, signal_id, chunk_id)
+    await finish(pool, BRUNO, signal_id, chunk_id)
     assert await state(pool, signal_id) == "settled"
 
 
@@ -163,7 +169,7 @@ async def test_two_last_chunks_that_end_at_the_same_moment_settle_their_signal(p
         signal_id = await new_signal(pool)
         made = [await new_chunk(pool, signal_id) for _ in range(5)]
         await claimed(pool, ANNA)
-        await asyncio.gather(*(chunks.finish(pool, ANNA, signal_id, chunk_id) for chunk_id in made))
+        await asyncio.gather(*(finish(pool, ANNA, signal_id, chunk_id) for chunk_id in made))
         assert await state(pool, signal_id) == "settled"
 
 

@@ -62,7 +62,11 @@ async def protect(desk: Desk, run: IntentRun) -> None:
         placed = await place_leg(desk, run, run.legs[Leg.STOP_LOSS], started_s)
         if placed is Placed.RESTS:
             _note_protected(desk, run, started_s)
-            placed = await _place_target(desk, run, started_s)
+            placed = await place_leg(desk, run, run.legs[Leg.TAKE_PROFIT], started_s)
+            if placed is Placed.WOULD_TRIGGER:
+                placed = await _take_profit(desk, run)
+            elif placed is Placed.IMPOSSIBLE:
+                placed = Placed.RESTS  # the stop does; the target is left to reconciliation
     match placed:
         case Placed.RESTS:
             _finish(desk, run, None)
@@ -184,13 +188,10 @@ async def _adopt(desk: Desk, run: IntentRun, leg: LegRun) -> None:
             return
 
 
-async def _place_target(desk: Desk, run: IntentRun, started_s: float) -> Placed:
-    """Place the target beside a resting stop. Its price passed already means the profit is there: take it."""
-    placed = await place_leg(desk, run, run.legs[Leg.TAKE_PROFIT], started_s)
-    if placed is Placed.WOULD_TRIGGER:
-        await close_position(desk, run, Leg.EXIT, run.legs[Leg.ENTRY].filled_qty, closed_by="take_profit")
-        return Placed.RESTS
-    return Placed.RESTS if placed is Placed.IMPOSSIBLE else placed
+async def _take_profit(desk: Desk, run: IntentRun) -> Placed:
+    """The target's price passed already means the profit is there: take it."""
+    await close_position(desk, run, Leg.EXIT, run.legs[Leg.ENTRY].filled_qty, closed_by="take_profit")
+    return Placed.RESTS
 
 
 async def _confirm_attached(desk: Desk, run: IntentRun, started_s: float) -> Placed:

@@ -58,9 +58,13 @@ async def waiting(pool: Pool) -> dict[Lane, int]:
     return {Lane(row["lane"]): row["chunks"] for row in await pool.fetch(WAITING)}
 
 
-async def finish(pool: Pool, worker: int, signal_id: SignalId, chunk_id: ChunkId) -> None:
-    """Mark a chunk done, and its signal settled with its last one. Idempotent; a chunk that was taken away is left alone."""
+async def finish(pool: Pool, worker: int, chunk_id: ChunkId) -> None:
+    """Mark a chunk done. Idempotent; a chunk that was taken away is left alone."""
     await pool.execute(FINISH, chunk_id, worker)
+
+
+async def settle_signal(pool: Pool, signal_id: SignalId) -> None:
+    """Mark a signal settled if its last chunk is done. Idempotent."""
     await pool.execute(SETTLE_ONE, signal_id)
 
 

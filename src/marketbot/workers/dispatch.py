@@ -54,6 +54,8 @@ class Dispatcher:
         self.slots = Slots()
         self.open: dict[int, ClaimedChunk] = {}
         self._took_over = False
+        self._left_waiting = False
+        """Whether the last round left chunks in the queue for want of room, so that room is a reason for another."""
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,7 +92,7 @@ class Dispatcher:
                 # What a killed engine had begun comes before anything new of the same accounts: a position may be without a stop.
                 await chunks.release_of_the_dead(self._pool, self._worker())
             waiting = await chunks.waiting(self._pool)
-            claimed = False
+            claimed = 0
             for lane, limit in claims(self.slots.by_lane, waiting):
                 found = await chunks.claim(self._pool, self._worker(), lane, full=self.slots.full_markets(), limit=limit)
                 begun_before = [self._start(chunk) for chunk in found if chunk.attempts > 1]
@@ -99,9 +101,10 @@ class Dispatcher:
                 for chunk in found:
                     if chunk.attempts == 1:
                         self._start(chunk)
-                claimed = claimed or bool(found)
+                claimed += len(found)
             self._took_over = True
-            return claimed
+            self._left_waiting = claimed < sum(waiting.values())
+            return claimed > 0
         except Exception as error:
             if not is_unavailable(error):
                 raise
@@ -127,7 +130,7 @@ class Dispatcher:
             if held:
                 held -= 1
                 self.slots.free(chunk.lane, chunk.market)
-                if held == 0:
+                if held == 0 and self._left_waiting:
                     self._wake.set()
 
         try:
@@ -148,7 +151,8 @@ class Dispatcher:
         finally:
             self.slots.free(chunk.lane, chunk.market, held)
             self.open.pop(chunk.chunk_id, None)
-            self._wake.set()
+            if self._left_waiting:
+                self._wake.set()
 
     async def _load(self, chunk: ClaimedChunk) -> list[IntentRun]:
         credentials = await self._keyring.credentials(chunk.account_ids)
@@ -159,7 +163,11 @@ class Dispatcher:
     async def _finish(self, chunk: ClaimedChunk) -> None:
         while True:
             try:
-                await chunks.finish(self._pool, self._worker(), chunk.signal_id, chunk.chunk_id)
+                await chunks.finish(self._pool, self._worker(), chunk.chunk_id)
+                self.open.pop(chunk.chunk_id, None)
+                # Whoever ends last sees the others' ends, for each is committed before it asks.
+                if all(other.signal_id != chunk.signal_id for other in self.open.values()):
+                    await chunks.settle_signal(self._pool, chunk.signal_id)
                 return
             except Exception as error:
                 if not is_unavailable(error):

@@ -16,8 +16,6 @@ class Counters:
     connects_failed: int = 0
     connections_expired: int = 0
     connections_stale: int = 0
-    bytes_sent: int = 0
-    bytes_received: int = 0
     failures: Counter[tuple[Stage, WireFailure]] = field(default_factory=Counter)
 
     def failed(self, stage: Stage) -> int:

@@ -212,7 +212,6 @@ class Wire:
             # Nothing left, so another connection may carry it; a builder simply signs again.
             connection.drop(fault.failure, fault.detail)
             return False
-        self.counters.bytes_sent += len(request)
         connection.sent_at = now = self._loop.time()
         if len(self._open) - len(self._idle) == 1:
             self._progress_at = now
@@ -245,7 +244,6 @@ class Wire:
     def answered(self, connection: Connection, call: Call, reply: Reply, reusable: bool) -> None:
         """Take back a connection whose call is answered; not ``reusable``: the answer was its last."""
         self.counters.replies += 1
-        self.counters.bytes_received += len(reply.body)
         if not call.urgent:
             self._normal_in_flight -= 1
         if not call.answer.done():
