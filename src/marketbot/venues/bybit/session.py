@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -54,45 +54,31 @@ class BybitSession:
         """Get the rows of every page of a market-wide list."""
         return await _pages(lambda page: self.public(path, page, timeout_s), query)
 
-    async def get(self, credential: Credential, path: str, query: str = "", *, urgent: bool = False) -> Any | Refusal:
+    def get(
+        self, credential: Credential, path: str, query: str = "", *, urgent: bool = False
+    ) -> Coroutine[Any, Any, Any | Refusal]:
         """Read something of an account."""
-        return await self._signed(
-            credential,
-            path,
-            lambda: signed_get(
-                path,
-                query,
-                host=self._host,
-                api_key=credential.api_key,
-                signer=credential.signer,
-                now_ms=self.clock.now_ms(),
-            ),
-            self.timeouts.look_s if urgent else self.timeouts.read_s,
-            urgent,
-        )
+
+        def request() -> bytes:
+            now_ms = self.clock.now_ms()
+            return signed_get(path, query, host=self._host, api_key=credential.api_key, signer=credential.signer, now_ms=now_ms)
+
+        return self._signed(credential, path, request, self.timeouts.look_s if urgent else self.timeouts.read_s, urgent)
 
     async def get_pages(self, credential: Credential, path: str, query: str, *, urgent: bool = False) -> list[Any] | Refusal:
         """Read the rows of every page of an account's list."""
         return await _pages(lambda page: self.get(credential, path, page, urgent=urgent), query)
 
-    async def post(
+    def post(
         self, credential: Credential, path: str, body: bytes, *, timeout_s: float, urgent: bool = False
-    ) -> Any | Refusal:
+    ) -> Coroutine[Any, Any, Any | Refusal]:
         """Change something of an account."""
-        return await self._signed(
-            credential,
-            path,
-            lambda: signed_post(
-                path,
-                body,
-                host=self._host,
-                api_key=credential.api_key,
-                signer=credential.signer,
-                now_ms=self.clock.now_ms(),
-            ),
-            timeout_s,
-            urgent,
-        )
+
+        def request() -> bytes:
+            now_ms = self.clock.now_ms()
+            return signed_post(path, body, host=self._host, api_key=credential.api_key, signer=credential.signer, now_ms=now_ms)
+
+        return self._signed(credential, path, request, timeout_s, urgent)
 
     async def sync_clock(self) -> VenueFault | None:
         """Measure the venue's clock."""
