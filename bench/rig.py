@@ -43,9 +43,10 @@ READY_TIMEOUT_S = 60.0
 SYMBOL = "BTCUSDT"
 WARM_UP_SYMBOL = "ETHUSDT"
 THIRD_SYMBOL = "SOLUSDT"
-PRICES = {SYMBOL: "111245.6", WARM_UP_SYMBOL: "4312.77", THIRD_SYMBOL: "203.41"}
-WISHES = Wishes(max_positions=3, position_size_pct=Decimal(10))
-"""Room for three positions, so that one installation can measure three fan-outs."""
+AGAIN_SYMBOLS = ("XRPUSDT", "DOGEUSDT")
+PRICES = {SYMBOL: "111245.6", WARM_UP_SYMBOL: "4312.77", THIRD_SYMBOL: "203.41", "XRPUSDT": "2.8713", "DOGEUSDT": "0.24117"}
+WISHES = Wishes(max_positions=len(PRICES), position_size_pct=Decimal(10))
+"""Room for as many positions as one installation measures fan-outs."""
 PLACES = tuple((venue, environment) for venue in (BINANCE, BYBIT) for environment in Environment)
 
 
@@ -248,7 +249,7 @@ async def make_ready(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.execute(
         """INSERT INTO leverage_setting (account_id, user_id, symbol, leverage)
            SELECT account_id, user_id, unnest($1::text[]), 5 FROM account""",
-        [SYMBOL, THIRD_SYMBOL],
+        list(PRICES),
     )
     await connection.execute("UPDATE account SET status = 'ready'")
     await connection.execute("ANALYZE")
