@@ -196,7 +196,8 @@ def rows_at_1k(one: FanOut, ccxt_us: float) -> list[Row]:
             "ms",
             f"< {ccxt_us / 1000:.2f} (one CCXT create_order here); aim 0.3",
             met=one.path_cpu_us < ccxt_us,
-            how=f"CPU of engine, API and Postgres over a fan-out of {one.accounts} (the median one of {one.rounds}), an account ({parts} us), less "
+            how=f"CPU of engine, API and Postgres over a fan-out of {one.accounts} (the median one of {one.rounds}), an account "
+            f"({parts} us), less "
             f"{one.idle_cpu_us:.0f} us of the idle installation over the same time; the simulator's {one.simulator_cpu_us:.0f} us "
             f"are not in it",
         ),
