@@ -97,6 +97,9 @@ def test_an_instrument_with_a_coarse_tick_never_widens_the_stop() -> None:
 
 
 D = DenialReason
+READ_AT = NOW - timedelta(seconds=60)
+OPENED_SINCE = (holding(SHORT, "6", symbol="AUSDT", opened_at=NOW - timedelta(seconds=1)),)
+"""Worth 600, and at five times leverage 120 of the balance as it was read before."""
 DENIALS = [
     (D.SIGNAL_EXPIRED, {"age_s": 31}),
     (D.ACCOUNT_NOT_READY, {"account": {"status": AccountStatus.CONNECTING}}),
@@ -135,6 +138,10 @@ DENIALS = [
     (D.BALANCE_UNKNOWN, {"account": {"read_at": NOW - BALANCE_MAX_AGE - timedelta(seconds=1)}}),
     (D.MARGIN_EXCEEDS_FREE_BALANCE, {"account": {"available_balance": Decimal("299.9")}}),
     (D.MARGIN_EXCEEDS_FREE_BALANCE, {"account": {"available_balance": Decimal(-1)}}),
+    (
+        D.MARGIN_EXCEEDS_FREE_BALANCE,
+        {"account": {"available_balance": Decimal(419), "read_at": READ_AT, "holdings": OPENED_SINCE}},
+    ),
     (D.QUANTITY_BELOW_MINIMUM, {"account": {"wallet_balance": Decimal(0)}}),
     (D.QUANTITY_BELOW_MINIMUM, {"market": {"instrument": replace(INSTRUMENT, min_qty=Decimal(16))}}),
     # 1,500 at the entry, but 1,470 at the stop.
@@ -164,6 +171,8 @@ def test_every_reason_to_deny_is_covered_here() -> None:
         {"price": "105"},
         {"market": {"reference_age_s": 10.0}},
         {"account": {"closed_at": NOW - timedelta(minutes=120)}},
+        {"account": {"available_balance": Decimal(420), "read_at": READ_AT, "holdings": OPENED_SINCE}},
+        {"account": {"available_balance": Decimal(300), "read_at": NOW, "holdings": OPENED_SINCE}},
         {"account": {"operations_last_minute": 9}},
         {"account": {"available_balance": Decimal(300)}},
         {"account": {"holdings": (holding(SHORT),), "hedge_mode": True}},

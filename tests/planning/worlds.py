@@ -63,5 +63,7 @@ def occasion(
     return Occasion(signal, policy or Policy(), switches or Switches({}), NOW)
 
 
-def holding(side: PositionSide, qty: str = "1", *, symbol: str = BTC, pending: bool = False) -> Holding:
-    return Holding(Symbol(symbol), side, Decimal(qty), Decimal(qty) * 100, pending)
+def holding(
+    side: PositionSide, qty: str = "1", *, symbol: str = BTC, pending: bool = False, opened_at: datetime | None = None
+) -> Holding:
+    return Holding(Symbol(symbol), side, Decimal(qty), Decimal(qty) * 100, pending, opened_at)

@@ -10,7 +10,7 @@ The order of the checks is fixed, cheap and decisive ones first, and the first o
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from marketbot.domain.intent import Denial, Entry, Exit
@@ -116,19 +116,28 @@ def _check_balance(occasion: Occasion, account: AccountFacts) -> Objection | Non
     return None
 
 
+def _opened_since(account: AccountFacts, read_at: datetime) -> Decimal:
+    """Return the worth of the positions that hold margin which the balance, read at ``read_at``, still shows as free.
+
+    Their leverage is taken to be this entry's: the wish is the same, and the next reading puts right what is not.
+    """
+    return sum([one.notional for one in account.holdings if one.opened_at is not None and one.opened_at > read_at], ZERO)
+
+
 def _build_entry(
     occasion: Occasion, account: AccountFacts, market: MarketFacts, terms: Terms, side: PositionSide
 ) -> Approved[Entry] | Objection:
     """Size and protect the order, then have it approved."""
     policy, prices = occasion.policy, terms.prices
     instrument, reference = market.instrument, market.reference_price
-    wallet, available = account.wallet_balance, account.available_balance
+    wallet, available, read_at = account.wallet_balance, account.available_balance, account.read_at
     # Earlier checks have proven these to be there.
     assert instrument is not None
     assert reference is not None
     assert prices is not None
     assert wallet is not None
     assert available is not None
+    assert read_at is not None
     if isinstance(prices, Objection):
         return prices
     size = size_entry(terms.settings, terms.leverage, wallet, reference, instrument, policy.max_order_notional)
@@ -136,7 +145,7 @@ def _build_entry(
     objection = (
         check_legs(size.qty, reference, prices, instrument)
         or check_account_notional(size.notional, open_notional, policy)
-        or check_margin(size.margin, available)
+        or check_margin(size.margin, available - _opened_since(account, read_at) / terms.leverage)
     )
     if objection:
         return objection

@@ -101,6 +101,8 @@ class Holding:
     qty: Decimal
     notional: Decimal
     pending: bool = False
+    opened_at: datetime | None = None
+    """None for a pending one, whose margin is taken off the balance already."""
 
 
 @dataclass(slots=True)  # a frozen one costs three times as much to make

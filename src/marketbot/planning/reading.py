@@ -99,7 +99,7 @@ class PageReading:
                 continue
             if closed_at is None:
                 side = _SIDES[row["side"]]
-                held = Holding(row["symbol"], side, row["qty"], row["qty"] * row["entry_price"])
+                held = Holding(row["symbol"], side, row["qty"], row["qty"] * row["entry_price"], opened_at=row["opened_at"])
                 self._holdings.setdefault(account_id, {})[row["symbol"], side] = held
                 continue
             if row["symbol"] == self._signal.symbol:

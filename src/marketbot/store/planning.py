@@ -95,7 +95,7 @@ _FOLLOWERS_OF_BOTH = _FOLLOWERS.format(environment="")
 _FOLLOWERS_OF_ONE = _FOLLOWERS.format(environment="AND a.environment = $4")
 
 _POSITIONS = """
-SELECT account_id, user_id, symbol, side, protection, qty, entry_price, closed_at
+SELECT account_id, user_id, symbol, side, protection, qty, entry_price, opened_at, closed_at
 FROM position
 WHERE account_id = ANY($1::bigint[]) AND (protection <> 'closed' OR symbol = $2)
 """
