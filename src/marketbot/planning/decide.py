@@ -36,6 +36,9 @@ BALANCE_MAX_AGE = timedelta(days=1)
 """A balance older than this says nothing. Reconciliation reads every account many times a day; one it could not read for a
 whole day is in trouble."""
 
+COSTS = Decimal("0.0015")
+"""The share of an order's worth that the venue wants free beside the margin: the fees of both ways, and the market moving meanwhile."""
+
 Verdict = Approved[Entry] | Approved[Exit] | Denial
 
 
@@ -145,7 +148,7 @@ def _build_entry(
     objection = (
         check_legs(size.qty, reference, prices, instrument)
         or check_account_notional(size.notional, open_notional, policy)
-        or check_margin(size.margin, available - _opened_since(account, read_at) / terms.leverage)
+        or check_margin(size.margin + size.notional * COSTS, available - _opened_since(account, read_at) / terms.leverage)
     )
     if objection:
         return objection
