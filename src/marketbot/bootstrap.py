@@ -52,6 +52,12 @@ MAX_HANDSHAKES = 8
 """TLS handshakes of this process under way at once, over all markets and egress addresses."""
 
 
+DRAIN_S = 8.0
+"""How long a process that is asked to end goes on with what it has begun: a position gets its stop or is closed within that time. The
+supervisor waits twice as long before it kills."""
+NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets"})
+
+
 class SimulatorUnknownError(MarketBotError):
     """The simulation profile needs to know where its simulator listens."""
 
@@ -99,8 +105,16 @@ class Engine:
             waiting.cancel()
 
     async def stop(self) -> None:
-        """Stop the loops, write out what is gathered, close what is open."""
+        """Finish what is on its way, within ``DRAIN_S``; then stop the loops, write out what is gathered, close what is open."""
+        self.dispatcher.drain(DRAIN_S)
+        needed = [task for task in self.tasks if task.get_name() in NEEDED_TO_DRAIN]
         for task in self.tasks:
+            if task not in needed:
+                task.cancel()
+        dispatching = [task for task in needed if task.get_name() == "dispatcher"]
+        if dispatching:
+            await asyncio.wait(dispatching, timeout=DRAIN_S + 1.0)
+        for task in needed:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.journal.close()

@@ -95,6 +95,17 @@ class Installation:
         self.engine.send_signal(signal.SIGKILL)
         await self.engine.wait()
 
+    async def stop_engine(self) -> int:
+        """Ask the engine to end as an upgrade would; return its exit status."""
+        assert self.engine is not None
+        self.engine.send_signal(signal.SIGTERM)
+        return await self.engine_status()
+
+    async def engine_status(self) -> int:
+        """Return the exit status of an engine that is ending."""
+        assert self.engine is not None
+        return await asyncio.wait_for(self.engine.wait(), READY_TIMEOUT_S)
+
     def engine_log(self) -> str:
         """Return the end of what the engine logged."""
         return (self.directory / "engine.log").read_text()[-4_000:]

@@ -38,6 +38,17 @@ async def test_a_nudge_wakes_the_waiter(listener: Listener, speaker: "asyncpg.Co
     assert await waiting
 
 
+async def test_a_cancellation_that_comes_with_a_nudge_is_obeyed(
+    listener: Listener,
+) -> None:
+    waiter = asyncio.create_task(listener.wait("signal", 60))
+    await asyncio.sleep(0)
+    listener._nudge(None, 0, "signal", "")
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+
+
 async def test_channels_are_apart(listener: Listener, speaker: "asyncpg.Connection[asyncpg.Record]") -> None:
     await speaker.execute("NOTIFY signal")
     assert await listener.wait("signal", PATIENCE_S)

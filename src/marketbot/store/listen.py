@@ -77,7 +77,9 @@ class Listener:
             self._task.result()  # a broken configuration ends the task: let its error be seen
         nudge = self._nudges[channel]
         try:
-            await asyncio.wait_for(nudge.wait(), poll_s)
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the nudge.
+            async with asyncio.timeout(poll_s):
+                await nudge.wait()
         except TimeoutError:
             return False
         nudge.clear()
@@ -111,8 +113,9 @@ class Listener:
                 nudge.set()
             while not lost.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), HEARTBEAT_S)
-                    return
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await lost.wait()
+                        return
                 await connection.execute("SELECT 1", timeout=HEARTBEAT_TIMEOUT_S)
         except (OSError, *REFUSED) as error:
             log.warning("listener_lost", listener=self._name, error=type(error).__name__)

@@ -56,6 +56,7 @@ class Dispatcher:
         self._took_over = False
         self._left_waiting = False
         """Whether the last round left chunks in the queue for want of room, so that room is a reason for another."""
+        self._drain_s: float | None = None
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,14 +65,23 @@ class Dispatcher:
         """Tell whether orders are on their way, or may be: what a killed engine left has not been looked for yet."""
         return not self._took_over or bool(self.open)
 
+    def drain(self, within_s: float) -> None:
+        """Claim nothing more; ``run`` returns once what is on its way has ended, or after ``within_s``."""
+        self._drain_s = within_s
+        self._wake.set()
+
     async def run(self, listener: Listener) -> None:
-        """Claim until cancelled; then the chunks in hand are cancelled too and go back by way of the worker's lock."""
+        """Claim until drained or cancelled; chunks still in hand then are cancelled and go back by way of the worker's lock."""
         nudges = asyncio.create_task(self._forward_nudges(listener))
         try:
-            while True:
+            while self._drain_s is None:
                 if not await self._claim_round():
                     await self._wake.wait()
                     self._wake.clear()
+            if self._tasks:
+                log.info("draining", chunks=len(self._tasks), within_s=self._drain_s)
+                _, left = await asyncio.wait(self._tasks, timeout=self._drain_s)
+                log.info("drained", chunks_left=len(left))
         finally:
             nudges.cancel()
             for task in self._tasks:
@@ -94,6 +104,8 @@ class Dispatcher:
             waiting = await chunks.waiting(self._pool)
             claimed = 0
             for lane, limit in claims(self.slots.by_lane, waiting):
+                if self._drain_s is not None:
+                    break
                 found = await chunks.claim(self._pool, self._worker(), lane, full=self.slots.full_markets(), limit=limit)
                 begun_before = [self._start(chunk) for chunk in found if chunk.attempts > 1]
                 # Only once these stand in line for their accounts may newer work do so.
