@@ -34,6 +34,7 @@ from marketbot.store.journal import PostgresJournal
 from marketbot.store.listen import Listener
 from marketbot.store.planning import PostgresPlanning
 from marketbot.store.pool import Pool, open_pool
+from marketbot.store.runs import load_guards
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from marketbot.venues.wire import HandshakeRoom
@@ -176,7 +177,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         listener.start()
     dispatcher = Dispatcher(
         pool,
-        Executor(desk, locks, reconciler),
+        Executor(desk, locks, reconciler, lambda run: load_guards(pool, [run], installation.tag)),
         keyring,
         data.instruments.get,
         tag=installation.tag,

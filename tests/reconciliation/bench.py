@@ -27,7 +27,7 @@ from marketbot.reconciliation.reconcile import Reconciled, Reconciler
 from marketbot.store import chunks
 from marketbot.store.journal import PostgresJournal
 from marketbot.store.planning import PostgresPlanning
-from marketbot.store.runs import load_runs
+from marketbot.store.runs import load_guards, load_runs
 from marketbot.store.signals import accept_signal
 from marketbot.workers.market_data import MarketData
 
@@ -100,7 +100,9 @@ class Bench:
     async def work_off(self) -> None:
         """Claim and execute every chunk that waits."""
         pool = self.world.pool
-        executor = Executor(self.desk, self.locks, self.reconciler)
+        executor = Executor(
+            self.desk, self.locks, self.reconciler, lambda run: load_guards(self.pool, [run], self.installation.tag)
+        )
         for lane in Lane:
             for chunk in await chunks.claim(pool, WORKER, lane, full=[], limit=100):
                 runs = await load_runs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from marketbot.domain.ids import AccountId
@@ -51,10 +51,19 @@ class Reconciliation(Protocol):
 class Executor:
     """Brings every run of a chunk to its outcome; a run ends only with one."""
 
-    def __init__(self, desk: Desk, locks: AccountLocks, reconciliation: Reconciliation) -> None:
+    def __init__(
+        self, desk: Desk, locks: AccountLocks, reconciliation: Reconciliation, reload: Callable[[IntentRun], Awaitable[None]]
+    ) -> None:
+        """``reload`` reads anew what an exit's stop and target have become."""
         self.desk = desk
         self.locks = locks
         self._reconciliation = reconciliation
+        self._reload = reload
+        self._outdated: set[AccountId] = set()  # no more than there are accounts
+
+    def note_held(self, account_ids: Iterable[AccountId]) -> None:
+        """Call before runs are read: of an account that somebody holds, what is read may change before its turn comes."""
+        self._outdated.update(each for each in account_ids if self.locks.is_held(each))
 
     async def run(self, runs: Sequence[IntentRun], free_slot: Callable[[], None]) -> None:
         """Return once every run has its outcome stored. ``free_slot`` is called once per run, early."""
@@ -77,7 +86,12 @@ class Executor:
         try:
             if run.lane is Lane.RISK_REDUCING:
                 slot.free()
+                self.note_held([run.account_id])
                 async with self.locks.hold(run.account_id):
+                    if run.account_id in self._outdated:
+                        self._outdated.discard(run.account_id)
+                        await self.desk.journal.durable()
+                        await self._reload(run)
                     await run_exit(self.desk, run)
                 return
             if not self._reconciliation.is_ensured(run.account_id):

@@ -68,7 +68,7 @@ async def load_runs(
     if chunk.attempts > 1 or chunk.lane is Lane.RISK_REDUCING:
         await _load_legs(pool, chunk, runs)
     if chunk.lane is Lane.RISK_REDUCING:
-        await _load_guards(pool, chunk, runs, tag)
+        await load_guards(pool, runs, tag)
     return runs
 
 
@@ -125,10 +125,13 @@ async def _load_legs(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun])
             run.filled_at = row["changed_at"]
 
 
-async def _load_guards(pool: Pool, chunk: ClaimedChunk, runs: Sequence[IntentRun], tag: str) -> None:
+async def load_guards(pool: Pool, runs: Sequence[IntentRun], tag: str) -> None:
+    """Put beside exits of one instrument the runs that opened what they close, as our books have them now."""
     if not runs:
         return
     both = [side for run in runs for side in (run, run.opposite) if side is not None]
+    for each in both:
+        each.guards = None
     by_account = {(run.account_id, run.side): run for run in both}
     for row in await pool.fetch(GUARDS, [run.account_id for run in runs], runs[0].symbol):
         run = by_account.get((row["account_id"], PositionSide(row["side"])))

@@ -12,6 +12,7 @@ from marketbot.accounts.keyring import Keyring
 from marketbot.dispatch.slots import Slots, claims
 from marketbot.domain.ids import Symbol
 from marketbot.domain.instrument import Instrument
+from marketbot.domain.lane import Lane
 from marketbot.domain.venue import Market
 from marketbot.execution.executor import Executor
 from marketbot.execution.run import ClaimedChunk, IntentRun
@@ -147,6 +148,8 @@ class Dispatcher:
 
         try:
             try:
+                if chunk.lane is Lane.RISK_REDUCING:
+                    self._executor.note_held(chunk.account_ids)
                 runs = await self._load(chunk)
             finally:
                 loaded.set()
