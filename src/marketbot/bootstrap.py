@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,24 +28,28 @@ from marketbot.planning.planner import Planner
 from marketbot.ports import VenueClient
 from marketbot.reconciliation.reconcile import Reconciler
 from marketbot.reconciliation.sweep import Sweep
-from marketbot.settings import Settings
+from marketbot.settings import Role, Settings
 from marketbot.store.installation import Installation, open_installation
 from marketbot.store.instruments import replace_known_symbols
 from marketbot.store.journal import PostgresJournal
 from marketbot.store.listen import Listener
 from marketbot.store.planning import PostgresPlanning
-from marketbot.store.pool import Pool, open_pool
+from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.runs import load_guards
+from marketbot.store.workers import ensure_alive
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from marketbot.venues.wire import HandshakeRoom
 from marketbot.workers.controls import Controls
 from marketbot.workers.dispatch import Dispatcher
 from marketbot.workers.gauges import run_gauges
+from marketbot.workers.holdings import Holdings
 from marketbot.workers.market_data import MarketData
 from marketbot.workers.markets import Markets
+from marketbot.workers.ownership import Ownership
 from marketbot.workers.plan import run_planner
 from marketbot.workers.presence import Presence
+from marketbot.workers.process import bindable, this_process
 
 CHANNELS = ("signal", "chunk", "control", "account", "account")
 """One listener for each loop that waits for nudges: a nudge taken by one must not be missed by another."""
@@ -57,6 +62,10 @@ DRAIN_S = 8.0
 """How long a process that is asked to end goes on with what it has begun: a position gets its stop or is closed within that time. The
 supervisor waits twice as long before it kills."""
 NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets"})
+PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauges"})
+EXECUTORS_LOOPS = frozenset(
+    {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring"}
+)
 
 
 class SimulatorUnknownError(MarketBotError):
@@ -92,8 +101,12 @@ class Engine:
         self.journal.start()
         await self.presence.enlist()
         await self.markets.refresh()
-        for name, loop in self._loops():
-            self.tasks.append(asyncio.create_task(loop, name=name))
+        names = (PLANNERS_LOOPS if Role.PLANNER in self.settings.roles else frozenset()) | (
+            EXECUTORS_LOOPS if Role.EXECUTOR in self.settings.roles else frozenset()
+        )
+        for name, loop in self._loops().items():
+            if name in names:
+                self.tasks.append(asyncio.create_task(loop(), name=name))
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Return when ``stopped`` is set; raise what ended a loop: a broken invariant ends the process, and start-up heals."""
@@ -108,6 +121,8 @@ class Engine:
     async def stop(self) -> None:
         """Finish what is on its way, within ``DRAIN_S``; then stop the loops, write out what is gathered, close what is open."""
         self.dispatcher.drain(DRAIN_S)
+        with contextlib.suppress(MarketBotError):  # without a database nobody else can take over
+            await self.presence.drain()
         needed = [task for task in self.tasks if task.get_name() in NEEDED_TO_DRAIN]
         for task in self.tasks:
             if task not in needed:
@@ -125,35 +140,41 @@ class Engine:
         await self.presence.close()
         await self.pool.close()
 
-    def _loops(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
+    def _loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         plan, work, control, account, connecting = self.listeners
-        return (
-            ("planner", run_planner(self.planner, plan)),
-            ("dispatcher", self.dispatcher.run(work)),
-            ("controls", self.controls.run(control)),
-            ("markets", self.markets.run(account)),
-            ("presence", self.presence.run()),
-            ("gauges", run_gauges(self.pool, self.markets.clients)),
-            ("connector", self.connector.run(asyncio.Event(), connecting)),
-            ("sweep", self.sweep.run()),
-            ("balances", self.balances.run()),
-            ("keyring", _refresh_keyring(self.keyring)),
-        )
+        return {
+            "planner": lambda: run_planner(self.planner, plan),
+            "dispatcher": lambda: self.dispatcher.run(work),
+            "controls": lambda: self.controls.run(control),
+            "markets": lambda: self.markets.run(account),
+            "presence": self.presence.run,
+            "gauges": lambda: run_gauges(self.pool, self.markets.clients),
+            "connector": lambda: self.connector.run(asyncio.Event(), connecting),
+            "sweep": self.sweep.run,
+            "balances": self.balances.run,
+            "keyring": lambda: _refresh_keyring(self.keyring),
+        }
 
 
 async def build_engine(settings: Settings, dsn: str) -> Engine:
     """Open the store and put the parts together; nothing trades before ``Engine.start``."""
     clock = SystemClock()
-    pool = await open_pool(dsn, name="engine", size=settings.engine_pool_size)
+    egress: Sequence[str | None] = settings.egress_addresses or (None,)
+    process = this_process(tuple(role.value for role in settings.roles), bindable(egress))
+    ownership = Ownership()
+
+    async def admit(connection: DirectConnection) -> None:
+        if ownership.worker:
+            await ensure_alive(connection, ownership.worker)
+
+    pool = await open_pool(dsn, name=f"engine {process.instance}", size=settings.engine_pool_size, admit=admit)
     installation = await open_installation(pool, settings.profile)
     vault = Vault.from_file(settings.vault_key_file)
     keyring = Keyring(pool, vault)
     controls = Controls(pool)
-    presence = Presence(dsn, pool)
+    presence = Presence(dsn, pool, process, ownership)
     journal = PostgresJournal(pool, on_commit=lambda _rows, took_s: metrics.observe(Stage.PERSIST, took_s))
     urls, ca_file = simulator_urls(settings)
-    egress: Sequence[str | None] = settings.egress_addresses or (None,)
-
     handshakes = HandshakeRoom(MAX_HANDSHAKES)
 
     async def open_client(market: Market) -> VenueClient:
@@ -172,19 +193,26 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     desk = Desk(clients, journal, clock, controls.switches, ExecutionWatch())
     locks = AccountLocks()
     reconciler = Reconciler(desk, pool, keyring, locks, data.instruments.get, tag=installation.tag)
-    listeners = [Listener(dsn, [channel], name=f"engine {channel}") for channel in CHANNELS]
+    listeners = [Listener(dsn, [channel], name=f"engine {channel} {process.instance}") for channel in CHANNELS]
     for listener in listeners:
         listener.start()
+    executor = Executor(desk, locks, reconciler, lambda run: load_guards(pool, [run], installation.tag))
     dispatcher = Dispatcher(
         pool,
-        Executor(desk, locks, reconciler, lambda run: load_guards(pool, [run], installation.tag)),
+        executor,
         keyring,
         data.instruments.get,
         tag=installation.tag,
-        worker=lambda: presence.worker,
+        ownership=ownership,
         window=controls.execution_window,
         may_claim=lambda: not journal.is_full,
     )
+
+    def note_slots_changed() -> None:
+        dispatcher.wake()
+
+    if Role.EXECUTOR in settings.roles:
+        presence.work = Holdings(ownership, dispatcher, executor, reconciler, keyring, note_slots_changed)
     return Engine(
         settings=settings,
         dsn=dsn,
@@ -196,12 +224,14 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         data=data,
         keyring=keyring,
         dispatcher=dispatcher,
-        planner=Planner(PostgresPlanning(pool, installation.tag), data.prices, data.instruments, clock),
+        planner=Planner(PostgresPlanning(pool, installation.tag), data.prices, data.instruments, clock, ownership.meant_for),
         presence=presence,
         controls=controls,
-        connector=Connector(pool, keyring, clients, data.instruments.get, clock, controls.policy, held=reconciler.note_holdings),
-        sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy),
-        balances=BalanceSweep(pool, keyring, clients, clock),
+        connector=Connector(
+            pool, keyring, clients, data.instruments.get, clock, controls.policy, held=reconciler.note_holdings, owned=ownership
+        ),
+        sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
+        balances=BalanceSweep(pool, keyring, clients, clock, owned=ownership),
         locks=locks,
     )
 

@@ -28,6 +28,39 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """The accounts that a worker may act for: those of these slots (None: every account), counted over so many egress addresses."""
+
+    slots: list[int] | None = None
+    egresses: int = 1
+
+
+class Owned(Protocol):
+    """Which accounts this process may act for: nobody else does, for as long as the answer stands."""
+
+    def owns(self, egress: int, account_id: AccountId) -> bool: ...
+
+    def where(self) -> Where: ...
+
+    def share(self, egress: int) -> float:
+        """Return how much of an egress address is this process's, 0 to 1."""
+        ...
+
+
+class OwnsAll:
+    """The answers where no other process is at work."""
+
+    def owns(self, egress: int, account_id: AccountId) -> bool:
+        return True
+
+    def where(self) -> Where:
+        return Where()
+
+    def share(self, egress: int) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What a venue client signs with. The secret never shows in a repr."""
 

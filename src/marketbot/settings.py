@@ -23,6 +23,14 @@ MAX_EGRESS_ADDRESSES = 256
 MAX_TRUSTED_PROXIES = 64
 
 
+class Role(StrEnum):
+    """What a process of the engine does. Any number of processes may have each role."""
+
+    PLANNER = "planner"
+    EXECUTOR = "executor"
+    """Sends the orders of the accounts it owns, and reconciles them: no account has two who act for it."""
+
+
 class LogFormat(StrEnum):
     JSON = "json"
     CONSOLE = "console"
@@ -56,6 +64,8 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8000, ge=0, le=65_535)
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
+    roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PLANNER, Role.EXECUTOR)
+    """What an engine process does."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Networks whose ``X-Forwarded-For`` is believed."""
     operator_token: SecretStr | None = None
@@ -72,7 +82,7 @@ class Settings(BaseSettings):
     def _given(cls, value: Any) -> Any:
         return value or None
 
-    @field_validator("egress_addresses", "trusted_proxies", mode="before")
+    @field_validator("egress_addresses", "trusted_proxies", "roles", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -67,11 +67,13 @@ class Installation:
     secret_sha256: bytes
     venue_accounts: list[int] = field(default_factory=list)
     engine: asyncio.subprocess.Process | None = None
+    """The engine started last."""
+    engines: list[asyncio.subprocess.Process] = field(default_factory=list)
     unprotected_limit_s: float = UNPROTECTED_LIMIT_S
     _bodies: count[int] = field(default_factory=count)
 
     async def start_engine(self) -> None:
-        """Start the engine and wait for its ready line."""
+        """Start an engine, another one if there are some, and wait for its ready line."""
         env = os.environ | {
             "DATABASE_URL": self.dsn,
             "MARKETBOT_DATA_DIR": str(self.directory),
@@ -85,6 +87,7 @@ class Installation:
             self.engine = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "marketbot.engine", env=env, stdout=asyncio.subprocess.PIPE, stderr=log
             )
+        self.engines.append(self.engine)
         assert self.engine.stdout is not None
         line = await asyncio.wait_for(self.engine.stdout.readline(), READY_TIMEOUT_S)
         assert line, self.engine_log()
@@ -123,8 +126,7 @@ class Installation:
         """Wait until all work on these signals is over."""
 
         async def all_settled() -> bool:
-            assert self.engine is not None
-            assert self.engine.returncode is None, self.engine_log()
+            assert any(engine.returncode is None for engine in self.engines), self.engine_log()
             statement = "SELECT count(*) FROM signal WHERE signal_id = ANY ($1) AND state <> 'settled'"
             return not await self.connection.fetchval(statement, signals)
 
@@ -251,8 +253,8 @@ async def open_installation_with(
         await _make_accounts(made, accounts)
         yield made
     finally:
-        for process in (made.engine if made is not None else None, simulator):
-            if process is not None and process.returncode is None:
+        for process in (*(made.engines if made is not None else ()), simulator):
+            if process.returncode is None:
                 process.terminate()
                 try:
                     await asyncio.wait_for(process.wait(), 15)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 from tests.store.queue import MARKET, make_chunk, make_signal
 
-from marketbot.domain.ids import ChunkId, SignalId
+from marketbot.domain.ids import AccountId, ChunkId, SignalId
 from marketbot.domain.lane import Lane
 from marketbot.domain.venue import BYBIT, Environment, Market
 from marketbot.store import chunks
-from marketbot.store.pool import Pool, connect, open_pool
+from marketbot.store.pool import Pool, open_pool
 
 ANNA, BRUNO = 1, 2
 OTHER_MARKET = Market(BYBIT, Environment.MAINNET)
@@ -50,11 +49,11 @@ async def test_a_lane_is_claimed_oldest_first_and_nothing_of_the_others(pool: Po
     await new_chunk(pool, signal_id, Lane.TESTNET)
     urgent = await new_chunk(pool, signal_id, Lane.RISK_REDUCING)
     second, third = await new_chunk(pool, signal_id), await new_chunk(pool, signal_id)
-    assert await chunks.waiting(pool) == {Lane.RISK_REDUCING: 1, Lane.MAINNET: 3, Lane.TESTNET: 1}
+    assert await chunks.waiting(pool, ANNA) == {Lane.RISK_REDUCING: 1, Lane.MAINNET: 3, Lane.TESTNET: 1}
     assert await claimed(pool, ANNA, Lane.RISK_REDUCING) == [urgent]
     assert await claimed(pool, ANNA, limit=2) == [first, second]
     assert await claimed(pool, ANNA) == [third]
-    assert await chunks.waiting(pool) == {Lane.TESTNET: 1}
+    assert await chunks.waiting(pool, ANNA) == {Lane.TESTNET: 1}
 
 
 async def test_a_full_market_is_passed_over(pool: Pool) -> None:
@@ -83,43 +82,35 @@ async def test_two_workers_never_get_the_same_chunk(pool: Pool) -> None:
     assert sorted(flat) == made
 
 
-async def test_a_killed_worker_s_chunks_are_taken_over_when_its_connection_ends(pool: Pool, database: str) -> None:
-    life = await connect(database, name="anna")
-    anna = await chunks.enlist(life)
+async def test_a_chunk_that_is_meant_for_somebody_is_claimed_by_nobody_else(pool: Pool) -> None:
     signal_id = await new_signal(pool)
-    chunk_id = await new_chunk(pool, signal_id)
-    assert await claimed(pool, anna) == [chunk_id]
-    assert await chunks.release_of_the_dead(pool, BRUNO + anna) == 0, "she lives"
-    life.terminate()
-
-    async with asyncio.timeout(10):
-        while await chunks.release_of_the_dead(pool, BRUNO + anna) == 0:  # noqa: ASYNC110 - the server notices the end
-            await asyncio.sleep(0.01)
-    [again] = await chunks.claim(pool, BRUNO + anna, Lane.MAINNET, full=[], limit=1)
-    assert (again.chunk_id, again.attempts) == (chunk_id, 2)
+    for_anna, for_bruno, for_anybody = [await new_chunk(pool, signal_id) for _ in range(3)]
+    await pool.execute("UPDATE chunk SET for_worker = $2 WHERE chunk_id = $1", for_anna, ANNA)
+    await pool.execute("UPDATE chunk SET for_worker = $2 WHERE chunk_id = $1", for_bruno, BRUNO)
+    assert await chunks.waiting(pool, BRUNO) == {Lane.MAINNET: 2}
+    assert await claimed(pool, BRUNO) == [for_bruno, for_anybody]
+    assert await claimed(pool, ANNA) == [for_anna]
 
 
-async def test_a_worker_never_releases_its_own_chunks(pool: Pool) -> None:
-    await new_chunk(pool, await new_signal(pool))
+async def test_accounts_of_others_go_back_into_the_queue_as_often_tried_as_they_were(pool: Pool) -> None:
+    signal_id = await new_signal(pool)
+    async with pool.acquire() as connection:
+        chunk_id = ChunkId(await make_chunk(connection, signal_id, account_ids=[AccountId(n) for n in range(1, 7)]))
     await claimed(pool, ANNA)
-    assert await chunks.release_of_the_dead(pool, ANNA) == 0
+    await chunks.split(pool, BRUNO, chunk_id, {AccountId(1): ANNA})
+    assert await pool.fetchval("SELECT count(*) FROM chunk") == 1, "only its holder divides it"
+    await chunks.split(pool, ANNA, chunk_id, {AccountId(2): BRUNO, AccountId(4): BRUNO, AccountId(5): 0})
+    rows = await pool.fetch("SELECT account_ids, for_worker, attempts, claimed_by FROM chunk ORDER BY chunk_id")
+    assert sorted(tuple(row) for row in rows if row["claimed_by"] is None and row["for_worker"]) == [([2, 4], BRUNO, 0, None)]
+    assert sorted(tuple(row) for row in rows if row["claimed_by"] is None and not row["for_worker"]) == [([5], None, 0, None)]
+    assert [tuple(row) for row in rows if row["claimed_by"]] == [([1, 3, 6], None, 1, ANNA)]
 
-
-async def test_a_worker_whose_host_vanished_is_taken_over_when_its_lease_ends(pool: Pool, database: str) -> None:
-    life = await connect(database, name="anna")
-    try:
-        anna = await chunks.enlist(life)
-        await new_chunk(pool, await new_signal(pool))
-        await claimed(pool, anna)
-        await pool.execute("UPDATE chunk SET lease_until = now() - interval '1 ms'")
-        await chunks.renew(pool, anna)
-        assert await chunks.release_of_the_dead(pool, BRUNO + anna) == 0, "she renewed"
-        left = await pool.fetchval("SELECT lease_until - now() FROM chunk")
-        assert timedelta(0) < left <= chunks.LEASE
-        await pool.execute("UPDATE chunk SET lease_until = now() - interval '1 ms'")
-        assert await chunks.release_of_the_dead(pool, BRUNO + anna) == 1
-    finally:
-        await life.close()
+    await chunks.give_back(pool, ANNA, chunk_id)
+    await pool.execute("DELETE FROM chunk WHERE chunk_id <> $1", chunk_id)
+    await claimed(pool, BRUNO)
+    await chunks.split(pool, BRUNO, chunk_id, {AccountId(3): ANNA})
+    [again] = await chunks.claim(pool, ANNA, Lane.MAINNET, full=[], limit=1)
+    assert (again.account_ids, again.attempts) == ((AccountId(3),), 2), "Anna may have sent it: she looks first"
 
 
 async def test_what_was_given_back_is_claimed_again_as_another_attempt(pool: Pool) -> None:

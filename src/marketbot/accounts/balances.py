@@ -11,7 +11,7 @@ import structlog
 from marketbot.accounts.keyring import Keyring
 from marketbot.domain.execution_report import VenueFault
 from marketbot.domain.venue import BINANCE, BYBIT, Market, Venue
-from marketbot.ports import Clock, VenueClient
+from marketbot.ports import Clock, Owned, OwnsAll, VenueClient
 from marketbot.store import readings
 from marketbot.store.pool import Pool, is_unavailable
 from marketbot.store.readings import AgedAccount, BalanceRow
@@ -23,6 +23,8 @@ EVERY_S = 2.0
 READS_PER_S: Mapping[Venue, float] = {BINANCE: 0.8, BYBIT: 5.0}
 """Accounts a second and market (Binance: a reading weighs 10 of 2,400 a minute; Bybit: it is two of 600 requests in five seconds)."""
 READS_PER_S_OTHERS = 0.2
+MIN_SHARE = 0.05
+"""Of an address of which this process lost all just now, so that the last readings of a page end in time."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +40,14 @@ class BalanceSweep:
         clock: Clock,
         *,
         reads_per_s: Mapping[Venue, float] = READS_PER_S,
+        owned: Owned | None = None,
     ) -> None:
         self._pool = pool
         self._keyring = keyring
         self._clients = clients
         self._clock = clock
         self._reads_per_s = reads_per_s
+        self._owned = owned or OwnsAll()
         self.read = 0
         self.failed = 0
 
@@ -67,12 +71,13 @@ class BalanceSweep:
         return sum(done)
 
     async def _read_page(self, market: Market, older_than: timedelta) -> int:
-        due = await readings.aged_accounts(self._pool, market, older_than=older_than, limit=PAGE)
-        pause_s = 1 / self._reads_per_s.get(market.venue, READS_PER_S_OTHERS)
+        where = self._owned.where()
+        due = await readings.aged_accounts(self._pool, market, older_than=older_than, limit=PAGE, where=where)
+        rate = self._reads_per_s.get(market.venue, READS_PER_S_OTHERS)
         found = []
         for place, account in enumerate(due):
             if place:
-                await self._clock.sleep(pause_s)
+                await self._clock.sleep(1 / (rate * max(MIN_SHARE, self._owned.share(account.egress))))
             row = await self._read_one(account)
             if row is None:
                 self.failed += 1

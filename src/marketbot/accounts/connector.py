@@ -20,7 +20,7 @@ from marketbot.domain.instrument import Instrument
 from marketbot.domain.policy import Policy
 from marketbot.domain.position import VenuePosition
 from marketbot.domain.venue import Market, PositionMode
-from marketbot.ports import Clock, VenueClient
+from marketbot.ports import Clock, Owned, OwnsAll, VenueClient
 from marketbot.store import accounts as rows
 from marketbot.store import readings
 from marketbot.store.accounts import AccountToConnect
@@ -85,6 +85,7 @@ class Connector:
         policy: Callable[[], Policy],
         *,
         held: Held | None = None,
+        owned: Owned | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._pool = pool
@@ -94,6 +95,7 @@ class Connector:
         self._clock = clock
         self._policy = policy
         self._held = held
+        self._owned = owned or OwnsAll()
         self._progress = progress
         self._tasks: dict[AccountId, asyncio.Task[None]] = {}
         self._delays: dict[AccountId, _Delay] = {}
@@ -162,7 +164,7 @@ class Connector:
         now_s = self._clock.monotonic()
         waiting = [account_id for account_id, delay in self._delays.items() if delay.due_s > now_s]
         busy = tried.union(self._tasks, waiting, (account.account_id for account, _ in self._done))
-        found = await rows.accounts_to_connect(self._pool, list(self._clients), list(busy), room)
+        found = await rows.accounts_to_connect(self._pool, list(self._clients), list(busy), room, self._owned.where())
         for account in found:
             tried.add(account.account_id)
             self._keyring.forget(account.account_id)

@@ -54,6 +54,11 @@ class Keyring:
                     found.update(await self._load(missing[start : start + LOAD_PAGE]))
         return found
 
+    def egress_of(self, account_id: AccountId) -> int | None:
+        """Return an account's egress if its credential is at hand."""
+        held = self._held.get(account_id)
+        return None if held is None else held[0].egress
+
     def forget(self, account_id: AccountId) -> None:
         self._held.pop(account_id, None)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from marketbot.domain.ids import AccountId
@@ -38,6 +39,12 @@ class _Slot:
             self._give_back()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    runs: Sequence[IntentRun]
+    tasks: Sequence[asyncio.Task[None]]
+
+
 class Reconciliation(Protocol):
     """Whether an account has been compared with its venue since this process started."""
 
@@ -60,16 +67,26 @@ class Executor:
         self._reconciliation = reconciliation
         self._reload = reload
         self._outdated: set[AccountId] = set()  # no more than there are accounts
+        self._at_work: set[_Batch] = set()
 
     def note_held(self, account_ids: Iterable[AccountId]) -> None:
         """Call before runs are read: of an account that somebody holds, what is read may change before its turn comes."""
         self._outdated.update(each for each in account_ids if self.locks.is_held(each))
+
+    def accounts_at_work(self) -> Iterator[tuple[int, AccountId]]:
+        """Yield, with their egress, the accounts whose runs have not ended."""
+        for batch in self._at_work:
+            for run, task in zip(batch.runs, batch.tasks, strict=True):
+                if not task.done():
+                    yield run.credential.egress, run.account_id
 
     async def run(self, runs: Sequence[IntentRun], free_slot: Callable[[], None]) -> None:
         """Return once every run has its outcome stored. ``free_slot`` is called once per run, early."""
         if not runs:
             return
         tasks = [asyncio.create_task(self._run_one(run, free_slot)) for run in runs]
+        batch = _Batch(runs, tasks)
+        self._at_work.add(batch)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
@@ -79,6 +96,8 @@ class Executor:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
+        finally:
+            self._at_work.discard(batch)
         await self.desk.journal.durable()
 
     async def _run_one(self, run: IntentRun, free_slot: Callable[[], None]) -> None:

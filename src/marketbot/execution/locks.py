@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 
 from marketbot.domain.ids import AccountId
 
@@ -22,6 +23,9 @@ class AccountLocks:
 
     def is_held(self, account_id: AccountId) -> bool:
         return account_id in self._held
+
+    def held(self) -> Iterator[AccountId]:
+        return iter(self._held)
 
     def __len__(self) -> int:
         return len(self._held)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -35,6 +35,9 @@ SIGNALS_AT_ONCE = 100
 YIELD_EVERY = 100
 """Accounts decided before whatever else runs in this process gets a turn: some milliseconds."""
 RATE_WINDOW = timedelta(minutes=1)
+
+OwnerOf = Callable[[int, AccountId, bool], int]
+"""From an account's egress and number, and whether this is an exit, to the executor that shall claim it; 0: nobody knows."""
 
 _START = AccountId(0)
 _ENTRY_PHASES: dict[int, Environment | None] = {
@@ -77,11 +80,14 @@ class _PageDone:
 class Planner:
     """Plans signals one page at a time. Any number of planners may run against one store."""
 
-    def __init__(self, store: PlanStore, prices: ReferencePrices, instruments: Instruments, clock: Clock) -> None:
+    def __init__(
+        self, store: PlanStore, prices: ReferencePrices, instruments: Instruments, clock: Clock, owner: OwnerOf | None = None
+    ) -> None:
         self._store = store
         self._prices = prices
         self._instruments = instruments
         self._clock = clock
+        self._owner = owner or _nobody
         self._wishes = WishBook()
         self._policy: Policy | None = None
         self._settled: dict[Wishes, TradeSettings] = {}
@@ -139,7 +145,7 @@ class Planner:
         reading = await self._read(page, occasion, followers)
 
         decisions: list[Decision] = []
-        chunks: dict[Market, list[AccountId]] = {}
+        chunks: dict[tuple[Market, int], list[AccountId]] = {}
         denied: Counter[DenialReason] = Counter()
         markets: dict[Market, MarketFacts] = {}
         terms: dict[tuple[Market, Wishes], Terms] = {}
@@ -159,7 +165,8 @@ class Planner:
                 denied[verdict.reason] += 1
                 continue
             decisions.append(verdict.intent)
-            chunks.setdefault(account.market, []).append(account.account_id)
+            owner = self._owner(row["egress"], account.account_id, not is_entry)
+            chunks.setdefault((account.market, owner), []).append(account.account_id)
             if is_entry:
                 reading.count_entry(account.user_id)
         await page.write(decisions, chunks, occasion.now)
@@ -185,3 +192,7 @@ class Planner:
     def _look_at(self, market: Market, signal: SignalFacts) -> MarketFacts:
         price, age_s = self._prices.get(market, signal.symbol) or (None, None)
         return MarketFacts(self._instruments.get(market, signal.symbol), price, age_s)
+
+
+def _nobody(_egress: int, _account_id: AccountId, _is_exit: bool) -> int:
+    return 0

@@ -68,7 +68,9 @@ class PlanPage(Protocol):
         """Return (user_id, operations): the entries planned after ``since``."""
         ...
 
-    async def write(self, decisions: Sequence[Decision], chunks: Mapping[Market, Sequence[AccountId]], now: datetime) -> None:
+    async def write(
+        self, decisions: Sequence[Decision], chunks: Mapping[tuple[Market, int], Sequence[AccountId]], now: datetime
+    ) -> None:
         """Write the intents, their orders, and the chunks: of each market the accounts that have an order."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -80,6 +80,18 @@ class Reconciler:
             task = self._ensuring[account_id] = asyncio.create_task(self.reconcile_account(account_id))
             task.add_done_callback(lambda _: self._ensuring.pop(account_id, None))
         return (await asyncio.shield(task)).readable
+
+    def ensured(self) -> frozenset[AccountId]:
+        return frozenset(self._ensured)
+
+    def assume_ensured(self, accounts: Iterable[AccountId]) -> None:
+        """Take another process's word for accounts that it compared and has let go of since."""
+        if len(self._ensured) < MAX_REMEMBERED:
+            self._ensured.update(accounts)
+
+    def forget_ensured(self, accounts: Iterable[AccountId]) -> None:
+        """Others act for these accounts now, so that what was found out here is getting old."""
+        self._ensured.difference_update(accounts)
 
     async def note_holdings(self, account_id: AccountId, positions: tuple[VenuePosition, ...]) -> None:
         """Reconcile with positions that were read just now; the connector calls it for each account it has read."""

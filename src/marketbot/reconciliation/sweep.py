@@ -11,7 +11,7 @@ import structlog
 
 from marketbot.domain.ids import AccountId, Symbol
 from marketbot.domain.venue import BINANCE, BYBIT, Market, Venue
-from marketbot.ports import Clock, VenueClient
+from marketbot.ports import Clock, Owned, OwnsAll, VenueClient
 from marketbot.reconciliation.reconcile import Reconciler
 from marketbot.store import positions as rows
 from marketbot.store.pool import Pool, is_unavailable
@@ -29,6 +29,8 @@ LOOKS_PER_EGRESS_S: Mapping[Venue, float] = {BINANCE: 1.0, BYBIT: 5.0}
 """Looks a second through one source address that the rounds may spend: a small part of what the venues' limits leave
 (Binance: a look weighs 7 of 2,400 a minute; Bybit: it is one of 600 requests in five seconds)."""
 LOOKS_PER_EGRESS_OTHERS_S = 0.5
+MIN_SHARE = 0.05
+"""Of an address of which this process lost all just now: what it waits to look at there is left to its new owner in the end."""
 STAND_ASIDE_POLL_S = 0.25
 STAND_ASIDE_MAX_S = 10.0
 """How long a round lets orders go first; a queue that never empties must not stop it for ever."""
@@ -55,6 +57,7 @@ class Sweep:
         *,
         looks_per_egress_s: Mapping[Venue, float] = LOOKS_PER_EGRESS_S,
         is_busy: Callable[[], bool] = lambda: False,
+        owned: Owned | None = None,
     ) -> None:
         self._reconciler = reconciler
         self._pool = pool
@@ -63,6 +66,7 @@ class Sweep:
         self._clock = clock
         self._looks = looks_per_egress_s
         self._is_busy = is_busy
+        self._owned = owned or OwnsAll()
         self._slots: dict[Market, asyncio.Semaphore] = {}
         self._gate = asyncio.Lock()
         self._free_at_s: dict[tuple[Market, int], float] = {}
@@ -91,21 +95,21 @@ class Sweep:
                 found = self._prices.get(market, symbol)
                 if found is not None:
                     prices[market, symbol] = found[0]
-        places = await rows.accounts_crossed(self._pool, prices, CROSSED_PAGE)
+        places = await rows.accounts_crossed(self._pool, prices, CROSSED_PAGE, self._owned.where())
         due = [place for place in places if place.account_id not in self._crossed_at_s]
         self._crossed_at_s.update((place.account_id, now_s) for place in due)
         return await self._look_at_each(due, paced=False)
 
     async def look_at_holding(self) -> int:
         """Look at every account with an open position, those first whose position is not known to be protected."""
-        places = await rows.accounts_holding(self._pool, list(self._clients))
+        places = await rows.accounts_holding(self._pool, list(self._clients), self._owned.where())
         exposed = await self._look_at_each([place for place in places if place.exposed], paced=False)
         return exposed + await self._look_at_each([place for place in places if not place.exposed])
 
     async def look_at_all(self) -> int:
         """Look at every account that may trade, page by page."""
         looked, after = 0, AccountId(0)
-        while page := await rows.accounts_ready(self._pool, list(self._clients), after, ALL_PAGE):
+        while page := await rows.accounts_ready(self._pool, list(self._clients), after, ALL_PAGE, self._owned.where()):
             after = page[-1].account_id
             looked += await self._look_at_each(page)
         return looked
@@ -125,12 +129,12 @@ class Sweep:
         return sum(done)
 
     async def _look(self, place: AccountPlace, *, paced: bool) -> bool:
-        """Reconcile one account in its turn; False when somebody works on it."""
+        """Reconcile one account in its turn; False when somebody works on it, or another process has got it."""
         if paced:
             await self._clock.sleep(self._turn_in_s(place))
             await self._stand_aside()
         async with self._slots.setdefault(place.market, asyncio.Semaphore(AT_ONCE_PER_MARKET)):
-            if self._reconciler.locks.is_held(place.account_id):
+            if self._reconciler.locks.is_held(place.account_id) or not self._owned.owns(place.egress, place.account_id):
                 return False
             try:
                 await self._reconciler.reconcile_account(place.account_id)
@@ -154,7 +158,8 @@ class Sweep:
         """Book the next look through an egress and return how long that is from now."""
         key, now_s = (place.market, place.egress), self._clock.monotonic()
         turn_s = max(now_s, self._free_at_s.get(key, now_s))
-        self._free_at_s[key] = turn_s + 1 / self._looks.get(place.market.venue, LOOKS_PER_EGRESS_OTHERS_S)
+        rate = self._looks.get(place.market.venue, LOOKS_PER_EGRESS_OTHERS_S) * max(MIN_SHARE, self._owned.share(place.egress))
+        self._free_at_s[key] = turn_s + 1 / rate
         return turn_s - now_s
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from marketbot.domain.ids import AccountId, SourceId, Symbol, UserId
 from marketbot.domain.policy import Wishes
 from marketbot.domain.venue import Environment, Market, Venue
+from marketbot.ports import Where
 from marketbot.store.pool import Connection, Pool
 
 ACCOUNT_CHANNEL = "account"
@@ -194,11 +195,11 @@ async def changed_since(pool: Pool, since: datetime | None) -> tuple[datetime, l
 
 
 async def accounts_to_connect(
-    pool: Pool, markets: Iterable[Market], busy: Sequence[AccountId], limit: int
+    pool: Pool, markets: Iterable[Market], busy: Sequence[AccountId], limit: int, where: Where
 ) -> list[AccountToConnect]:
     """Return accounts of ``markets`` that wait to be connected, or whose settings changed after their leverage was set; without
     ``busy``."""
-    rows = await pool.fetch(TO_CONNECT, list(busy), [str(market) for market in markets], limit)
+    rows = await pool.fetch(TO_CONNECT, list(busy), [str(market) for market in markets], limit, where.slots, where.egresses)
     return [
         AccountToConnect(
             account_id=AccountId(row["account_id"]),

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from marketbot.domain.ids import AccountId, ChunkId, SignalId
 from marketbot.domain.lane import Lane
 from marketbot.domain.venue import Environment, Market, Venue
 from marketbot.execution.run import ClaimedChunk
-from marketbot.store.pool import Connection, Pool
-
-WORKER_LOCK_CLASS = 0x6D62_0001
-"""The first key of the session advisory lock that says "this worker lives"; the worker's number is the second."""
-LEASE = timedelta(seconds=15)
-"""How long a worker whose host vanished keeps its chunks; a killed process is noticed at once, by its lock."""
-LEASE_RENEWAL_S = 5.0
+from marketbot.store.pool import Pool
 
 _SQL = Path(__file__).with_name("sql")
 CLAIM = (_SQL / "claim_chunks.sql").read_text()
@@ -24,20 +17,12 @@ WAITING = (_SQL / "waiting_lanes.sql").read_text()
 FINISH = (_SQL / "finish_chunk.sql").read_text()
 SETTLE_ONE = (_SQL / "settle_signal.sql").read_text()
 SETTLE = (_SQL / "settle_signals.sql").read_text()
-RENEW = (_SQL / "renew_leases.sql").read_text()
-RELEASE = (_SQL / "release_chunks.sql").read_text()
-
-
-async def enlist(connection: Connection, worker: int | None = None) -> int:
-    """Take a worker's number (or the given one again) and hold its lock for as long as this direct connection lives."""
-    number: int = worker if worker is not None else await connection.fetchval("SELECT nextval('worker_number')")
-    await connection.execute("SELECT pg_advisory_lock($1, $2)", WORKER_LOCK_CLASS, number)
-    return number
+SPLIT = (_SQL / "split_chunk.sql").read_text()
 
 
 async def claim(pool: Pool, worker: int, lane: Lane, *, full: Sequence[Market], limit: int) -> list[ClaimedChunk]:
     """Claim up to ``limit`` chunks of a lane; committed when this returns, so the orders in them count as submitted."""
-    rows = await pool.fetch(CLAIM, worker, LEASE, int(lane), [str(market) for market in full], limit)
+    rows = await pool.fetch(CLAIM, worker, int(lane), [str(market) for market in full], limit)
     chunks = [
         ClaimedChunk(
             chunk_id=ChunkId(row["chunk_id"]),
@@ -53,9 +38,18 @@ async def claim(pool: Pool, worker: int, lane: Lane, *, full: Sequence[Market], 
     return chunks
 
 
-async def waiting(pool: Pool) -> dict[Lane, int]:
-    """Return how many chunks wait, by lane."""
-    return {Lane(row["lane"]): row["chunks"] for row in await pool.fetch(WAITING)}
+async def waiting(pool: Pool, worker: int) -> dict[Lane, int]:
+    """Return how many chunks wait for this worker, by lane."""
+    return {Lane(row["lane"]): row["chunks"] for row in await pool.fetch(WAITING, worker)}
+
+
+async def split(pool: Pool, worker: int, chunk_id: ChunkId, others: Mapping[AccountId, int]) -> None:
+    """Take accounts out of a claimed chunk and put them back into the queue, each for the worker named (0: for anybody).
+
+    What had been tried for them before this claim is remembered, so that whoever takes them looks their orders up first.
+    """
+    await pool.execute(SPLIT, chunk_id, worker, list(others), list(others.values()))
+    await pool.execute("NOTIFY chunk")
 
 
 async def finish(pool: Pool, worker: int, chunk_id: ChunkId) -> None:
@@ -71,7 +65,7 @@ async def settle_signal(pool: Pool, signal_id: SignalId) -> None:
 async def give_back(pool: Pool, worker: int, chunk_id: ChunkId) -> None:
     """Return a claimed chunk to the queue; whoever takes it next looks its orders up first."""
     await pool.execute(
-        "UPDATE chunk SET claimed_by = NULL, lease_until = NULL WHERE chunk_id = $1 AND claimed_by = $2 AND done_at IS NULL",
+        "UPDATE chunk SET claimed_by = NULL WHERE chunk_id = $1 AND claimed_by = $2 AND done_at IS NULL",
         chunk_id,
         worker,
     )
@@ -79,12 +73,3 @@ async def give_back(pool: Pool, worker: int, chunk_id: ChunkId) -> None:
 
 async def settle(pool: Pool) -> None:
     await pool.execute(SETTLE)
-
-
-async def renew(pool: Pool, worker: int) -> None:
-    await pool.execute(RENEW, worker, LEASE)
-
-
-async def release_of_the_dead(pool: Pool, worker: int) -> int:
-    """Give the chunks of workers that are gone back to the queue; return how many."""
-    return len(await pool.fetch(RELEASE, worker, WORKER_LOCK_CLASS))

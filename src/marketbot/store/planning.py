@@ -169,7 +169,9 @@ class PostgresPlanPage:
     async def operations(self, users: Sequence[UserId], since: datetime) -> list[asyncpg.Record]:
         return await self._connection.fetch(_OPERATIONS, users, since)
 
-    async def write(self, decisions: Sequence[Decision], chunks: Mapping[Market, Sequence[AccountId]], now: datetime) -> None:
+    async def write(
+        self, decisions: Sequence[Decision], chunks: Mapping[tuple[Market, int], Sequence[AccountId]], now: datetime
+    ) -> None:
         intents, orders = decision_rows(self._tag, self._signal_id, self.signal["symbol"], decisions, now)
         await self._copy("intent", INTENT_COLUMNS, intents)
         if orders:

@@ -27,7 +27,7 @@ ORDER_COLUMNS = (
     "signal_id", "account_id", "user_id", "leg", "attempt", "client_order_id", "symbol", "side", "qty", "trigger_price",
     "created_at",
 )  # fmt: skip
-CHUNK_COLUMNS = ("signal_id", "lane", "venue", "environment", "account_ids")
+CHUNK_COLUMNS = ("signal_id", "lane", "venue", "environment", "account_ids", "for_worker")
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _NULL = r"\N"
@@ -91,12 +91,18 @@ def decision_rows(
     return "".join(intents).encode(), "".join(orders).encode()
 
 
-def chunk_rows(signal_id: SignalId, lane: Lane | None, accounts: Mapping[Market, Sequence[AccountId]]) -> bytes:
-    """Return the lines for ``chunk``, at most ``CHUNK_SIZE`` accounts each. ``lane`` None: the lane of the environment."""
+def chunk_rows(signal_id: SignalId, lane: Lane | None, accounts: Mapping[tuple[Market, int], Sequence[AccountId]]) -> bytes:
+    """Return the lines for ``chunk``, at most ``CHUNK_SIZE`` accounts each, of one market and owner (0: nobody knows).
+
+    ``lane`` None: the lane of the environment.
+    """
     lines = []
-    for market, account_ids in accounts.items():
+    for (market, owner), account_ids in accounts.items():
+        owner_text = str(owner) if owner else "\\N"
         number = entry_lane(market.environment) if lane is None else lane
         for start in range(0, len(account_ids), CHUNK_SIZE):
             members = ",".join(map(str, account_ids[start : start + CHUNK_SIZE]))
-            lines.append(f"{signal_id}\t{number:d}\t{escape(market.venue)}\t{market.environment.value}\t{{{members}}}\n")
+            lines.append(
+                f"{signal_id}\t{number:d}\t{escape(market.venue)}\t{market.environment.value}\t{{{members}}}\t{owner_text}\n"
+            )
     return "".join(lines).encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -60,6 +60,9 @@ AWAY = (
 MISCONFIGURED = (PermissionError, ssl.SSLCertVerificationError)
 
 
+Admit = Callable[[Any], Coroutine[Any, Any, None]]
+
+
 def is_unavailable(error: BaseException) -> bool:
     """Tell whether `error` means that the store is away (refused, full, starting, stopping, timed out)."""
     if isinstance(error, MISCONFIGURED):
@@ -83,12 +86,13 @@ def away_as_unavailable() -> Iterator[None]:
         raise
 
 
-async def open_pool(dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT) -> Pool:
+async def open_pool(dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT, admit: Admit | None = None) -> Pool:
     """Open a pool of at most `size` connections; `name` shows in pg_stat_activity.
 
     Never set session state on a pooled connection (use SET LOCAL): releasing does not reset the session. That reset
     is one more query for each release, and about half of the cost of a primary key look-up. An open transaction is
-    still rolled back. LISTEN and session advisory locks belong on `connect`.
+    still rolled back. ``admit`` is asked before a new connection is used; what it raises is raised to who wanted the
+    connection. LISTEN and session advisory locks belong on `connect`.
 
     Raises: Unavailable when the server is away, ValueError when size or TLS mode are not acceptable.
     """
@@ -102,7 +106,7 @@ async def open_pool(dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT) -> Po
             max_queries=QUERIES_PER_CONNECTION_MAX,
             max_inactive_connection_lifetime=IDLE_MAX_S,
             reset=_leave_as_is,
-            init=_teach_json,
+            init=_teach_json if admit is None else _teach_and_ask(admit),
             **_arguments(dsn, name, STATEMENT_TIMEOUT_S),
         )
     return pool
@@ -144,6 +148,14 @@ def _arguments(dsn: str, name: str, statement_timeout_s: float) -> dict[str, Any
         },
         **({} if tls is None else {"ssl": tls}),
     }
+
+
+def _teach_and_ask(admit: Admit) -> Admit:
+    async def prepare(connection: DirectConnection) -> None:
+        await _teach_json(connection)
+        await admit(connection)
+
+    return prepare
 
 
 async def _leave_as_is(_connection: Any) -> None:

@@ -20,7 +20,7 @@ from marketbot.domain.protection import ProtectionState
 from marketbot.domain.side import Leg, PositionSide
 from marketbot.domain.venue import Environment, Market, Venue
 from marketbot.execution.run import IntentRun, LegRun
-from marketbot.ports import Credential
+from marketbot.ports import Credential, Where
 from marketbot.store.pool import Pool
 
 LOOSE_FOR = timedelta(hours=1)
@@ -191,28 +191,33 @@ async def owner_of(pool: Pool, account_id: AccountId) -> tuple[UserId, Market] |
     return None if row is None else (UserId(row["user_id"]), _market(row))
 
 
-async def accounts_holding(pool: Pool, markets: Sequence[Market]) -> list[AccountPlace]:
+async def accounts_holding(pool: Pool, markets: Sequence[Market], where: Where) -> list[AccountPlace]:
     """Return the accounts with open positions, those first that hold one without protection."""
-    rows = await pool.fetch(HOLDING, [str(market) for market in markets])
+    rows = await pool.fetch(HOLDING, [str(market) for market in markets], where.slots, where.egresses)
     return [AccountPlace(AccountId(row["account_id"]), _market(row), row["egress"], row["exposed"]) for row in rows]
 
 
-async def accounts_ready(pool: Pool, markets: Sequence[Market], after: AccountId, limit: int) -> list[AccountPlace]:
+async def accounts_ready(pool: Pool, markets: Sequence[Market], after: AccountId, limit: int, where: Where) -> list[AccountPlace]:
     """Return a page of all accounts that may trade, by ascending id."""
     rows = await pool.fetch(
         """
         SELECT account_id, venue, environment, egress FROM account
         WHERE account_id > $1 AND status = 'ready' AND (venue || '/' || environment::text) = ANY ($2::text[])
+          AND ($4::int[] IS NULL OR slot_of(egress, account_id, $5) = ANY ($4))
         ORDER BY account_id LIMIT $3
         """,
         after,
         [str(market) for market in markets],
         limit,
+        where.slots,
+        where.egresses,
     )
     return [AccountPlace(AccountId(row["account_id"]), _market(row), row["egress"]) for row in rows]
 
 
-async def accounts_crossed(pool: Pool, prices: Mapping[tuple[Market, Symbol], Decimal], limit: int) -> list[AccountPlace]:
+async def accounts_crossed(
+    pool: Pool, prices: Mapping[tuple[Market, Symbol], Decimal], limit: int, where: Where
+) -> list[AccountPlace]:
     """Return accounts whose stop or target lies beyond the price of its instrument."""
     if not prices:
         return []
@@ -223,6 +228,8 @@ async def accounts_crossed(pool: Pool, prices: Mapping[tuple[Market, Symbol], De
         [symbol for _, symbol in prices],
         list(prices.values()),
         limit,
+        where.slots,
+        where.egresses,
     )
     return [AccountPlace(AccountId(row["account_id"]), _market(row), row["egress"]) for row in rows]
 

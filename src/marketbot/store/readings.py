@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from marketbot.domain.ids import AccountId, Symbol, UserId
 from marketbot.domain.venue import Environment, Market, Venue
+from marketbot.ports import Where
 from marketbot.store.pool import Pool
 
 
@@ -88,7 +89,7 @@ async def touch_leverages(pool: Pool, account_ids: Sequence[AccountId]) -> None:
     )
 
 
-async def aged_accounts(pool: Pool, market: Market, *, older_than: timedelta, limit: int) -> list[AgedAccount]:
+async def aged_accounts(pool: Pool, market: Market, *, older_than: timedelta, limit: int, where: Where) -> list[AgedAccount]:
     """Return ready accounts of a market whose balance is older than this, the oldest first."""
     rows = await pool.fetch(
         """
@@ -96,6 +97,7 @@ async def aged_accounts(pool: Pool, market: Market, *, older_than: timedelta, li
         FROM account a LEFT JOIN account_reading r USING (account_id)
         WHERE a.venue = $1 AND a.environment = $2 AND a.status = 'ready'
           AND (r.read_at IS NULL OR r.read_at < clock_timestamp() - $3::interval)
+          AND ($5::int[] IS NULL OR slot_of(a.egress, a.account_id, $6) = ANY ($5))
         ORDER BY r.read_at NULLS FIRST, a.account_id
         LIMIT $4
         """,
@@ -103,6 +105,8 @@ async def aged_accounts(pool: Pool, market: Market, *, older_than: timedelta, li
         market.environment,
         older_than,
         limit,
+        where.slots,
+        where.egresses,
     )
     return [
         AgedAccount(

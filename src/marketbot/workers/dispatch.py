@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
 from marketbot.accounts.keyring import Keyring
 from marketbot.dispatch.slots import Slots, claims
-from marketbot.domain.ids import Symbol
+from marketbot.domain.ids import AccountId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.lane import Lane
 from marketbot.domain.venue import Market
@@ -20,6 +21,7 @@ from marketbot.store import chunks
 from marketbot.store.listen import Listener
 from marketbot.store.pool import Pool, is_unavailable
 from marketbot.store.runs import load_runs
+from marketbot.workers.ownership import Ownership
 
 POLL_S = 0.25
 """The slow poll that finds what a lost nudge left."""
@@ -40,7 +42,7 @@ class Dispatcher:
         instruments: Callable[[Market, Symbol], Instrument | None],
         *,
         tag: str,
-        worker: Callable[[], int],
+        ownership: Ownership,
         window: Callable[[], timedelta],
         may_claim: Callable[[], bool],
     ) -> None:
@@ -49,12 +51,13 @@ class Dispatcher:
         self._keyring = keyring
         self._instruments = instruments
         self._tag = tag
-        self._worker = worker
+        self._ownership = ownership
         self._window = window
         self._may_claim = may_claim
         self.slots = Slots()
         self.open: dict[int, ClaimedChunk] = {}
-        self._took_over = False
+        self._loading: dict[ClaimedChunk, Sequence[AccountId]] = {}
+        self._has_looked = False
         self._left_waiting = False
         """Whether the last round left chunks in the queue for want of room, so that room is a reason for another."""
         self._drain_s: float | None = None
@@ -64,7 +67,16 @@ class Dispatcher:
     @property
     def is_busy(self) -> bool:
         """Tell whether orders are on their way, or may be: what a killed engine left has not been looked for yet."""
-        return not self._took_over or bool(self.open)
+        return not self._has_looked or bool(self.open)
+
+    def accounts_being_loaded(self) -> Iterator[AccountId]:
+        """Yield the accounts that this worker has decided to act for and whose runs have not begun."""
+        for accounts in self._loading.values():
+            yield from accounts
+
+    def wake(self) -> None:
+        """Look for work: the slots that this worker holds have changed."""
+        self._wake.set()
 
     def drain(self, within_s: float) -> None:
         """Claim nothing more; ``run`` returns once what is on its way has ended, or after ``within_s``."""
@@ -96,18 +108,16 @@ class Dispatcher:
 
     async def _claim_round(self) -> bool:
         """Claim what there is room for; True when something was claimed."""
-        if not self._may_claim():
+        if not self._may_claim() or not self._ownership.is_settled:
             return False
+        worker = self._ownership.worker
         try:
-            if not self._took_over:
-                # What a killed engine had begun comes before anything new of the same accounts: a position may be without a stop.
-                await chunks.release_of_the_dead(self._pool, self._worker())
-            waiting = await chunks.waiting(self._pool)
+            waiting = await chunks.waiting(self._pool, worker)
             claimed = 0
             for lane, limit in claims(self.slots.by_lane, waiting):
                 if self._drain_s is not None:
                     break
-                found = await chunks.claim(self._pool, self._worker(), lane, full=self.slots.full_markets(), limit=limit)
+                found = await chunks.claim(self._pool, worker, lane, full=self.slots.full_markets(), limit=limit)
                 begun_before = [self._start(chunk) for chunk in found if chunk.attempts > 1]
                 # Only once these stand in line for their accounts may newer work do so.
                 await asyncio.gather(*(loaded.wait() for loaded in begun_before))
@@ -115,7 +125,7 @@ class Dispatcher:
                     if chunk.attempts == 1:
                         self._start(chunk)
                 claimed += len(found)
-            self._took_over = True
+            self._has_looked = True
             self._left_waiting = claimed < sum(waiting.values())
             return claimed > 0
         except Exception as error:
@@ -146,16 +156,21 @@ class Dispatcher:
                 if held == 0 and self._left_waiting:
                     self._wake.set()
 
+        handed: asyncio.Task[None] | None = None
+        part = chunk
         try:
             try:
-                if chunk.lane is Lane.RISK_REDUCING:
-                    self._executor.note_held(chunk.account_ids)
-                runs = await self._load(chunk)
+                part, coming = await self._take_mine(chunk)
+                runs = await self._load(part)
             finally:
                 loaded.set()
-            for _ in range(len(chunk.account_ids) - len(runs)):
+            for _ in range(held - len(runs)):
                 free_slot()
-            await self._executor.run(runs, free_slot)
+            if coming:
+                handed = asyncio.create_task(self._run_handed(replace(chunk, account_ids=coming)))
+            await self._execute(part, runs, free_slot)
+            if handed is not None:
+                await handed
             await self._finish(chunk)
         except Exception as error:  # noqa: BLE001 - one chunk's failure must not stop the others
             # What is stored is the truth: the chunk is given back and begun again from there.
@@ -164,21 +179,75 @@ class Dispatcher:
             await asyncio.sleep(AGAIN_AFTER_S)
             await self._give_back(chunk)
         finally:
+            if handed is not None:
+                handed.cancel()
+                await asyncio.gather(handed, return_exceptions=True)
+            self._loading.pop(part, None)
             self.slots.free(chunk.lane, chunk.market, held)
             self.open.pop(chunk.chunk_id, None)
             if self._left_waiting:
                 self._wake.set()
 
-    async def _load(self, chunk: ClaimedChunk) -> list[IntentRun]:
+    async def _take_mine(self, chunk: ClaimedChunk) -> tuple[ClaimedChunk, tuple[AccountId, ...]]:
+        """Return the part of a chunk that is this worker's, and the accounts that are being handed to it.
+
+        The part counts as being loaded from here on. What is another worker's goes back to the queue, for that worker.
+        """
+        if self._ownership.is_sole:
+            self._loading[chunk] = chunk.account_ids
+            return chunk, ()
         credentials = await self._keyring.credentials(chunk.account_ids)
+        me, exits = self._ownership.worker, chunk.lane is Lane.RISK_REDUCING
+        mine, coming, others = list[AccountId](), list[AccountId](), dict[AccountId, int]()
+        for account_id in chunk.account_ids:
+            credential = credentials.get(account_id)
+            egress = 0 if credential is None else credential.egress
+            now, later = self._ownership.owner(egress, account_id), self._ownership.next_owner(egress, account_id)
+            # An exit is its account's owner's until the hand-over; entries wait for it, or a slot would never be idle.
+            if now == me and (exits or later == me):
+                mine.append(account_id)
+            elif later == me:
+                coming.append(account_id)
+            else:
+                others[account_id] = now if exits else later
+        part = replace(chunk, account_ids=tuple(mine))
+        self._loading[part] = part.account_ids
+        if others:
+            await chunks.split(self._pool, self._ownership.worker, chunk.chunk_id, others)
+        return part, tuple(coming)
+
+    async def _load(self, part: ClaimedChunk) -> list[IntentRun]:
+        if part.lane is Lane.RISK_REDUCING:
+            self._executor.note_held(part.account_ids)
+        credentials = await self._keyring.credentials(part.account_ids)
         return await load_runs(
-            self._pool, chunk, tag=self._tag, credentials=credentials, instruments=self._instruments, window=self._window()
+            self._pool, part, tag=self._tag, credentials=credentials, instruments=self._instruments, window=self._window()
         )
+
+    async def _execute(self, part: ClaimedChunk, runs: Sequence[IntentRun], free_slot: Callable[[], None]) -> None:
+        self._loading.pop(part, None)  # from here the executor knows them
+        await self._executor.run(runs, free_slot)
+
+    async def _run_handed(self, coming: ClaimedChunk) -> None:
+        """Run accounts as their slots come in; those that go elsewhere after all go back to the queue."""
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while coming.account_ids:
+                await self._ownership.change()
+                part, later = await self._take_mine(coming)
+                coming = replace(coming, account_ids=later)
+                running.add(asyncio.create_task(self._execute(part, await self._load(part), _no_slot)))
+            for task in running:
+                await task
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def _finish(self, chunk: ClaimedChunk) -> None:
         while True:
             try:
-                await chunks.finish(self._pool, self._worker(), chunk.chunk_id)
+                await chunks.finish(self._pool, self._ownership.worker, chunk.chunk_id)
                 self.open.pop(chunk.chunk_id, None)
                 # Whoever ends last sees the others' ends, for each is committed before it asks.
                 if all(other.signal_id != chunk.signal_id for other in self.open.values()):
@@ -192,9 +261,13 @@ class Dispatcher:
     async def _give_back(self, chunk: ClaimedChunk) -> None:
         while True:
             try:
-                await chunks.give_back(self._pool, self._worker(), chunk.chunk_id)
+                await chunks.give_back(self._pool, self._ownership.worker, chunk.chunk_id)
                 return
             except Exception as error:
                 if not is_unavailable(error):
                     raise
                 await asyncio.sleep(POLL_S)
+
+
+def _no_slot() -> None:
+    """Accounts that waited for their slot gave their place among those on their way back before."""
