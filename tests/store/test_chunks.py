@@ -85,6 +85,11 @@ async def test_two_workers_never_get_the_same_chunk(pool: Pool) -> None:
 async def test_a_chunk_that_is_meant_for_somebody_is_claimed_by_nobody_else(pool: Pool) -> None:
     signal_id = await new_signal(pool)
     for_anna, for_bruno, for_anybody = [await new_chunk(pool, signal_id) for _ in range(3)]
+    await pool.execute(
+        "INSERT INTO worker (worker, roles, instance, place, pid, started, egresses) "
+        "SELECT n, '{executor}', 'x' || n, '', 1, '', '{0}' FROM unnest($1::int[]) AS u (n)",
+        [ANNA, BRUNO],
+    )
     await pool.execute("UPDATE chunk SET for_worker = $2 WHERE chunk_id = $1", for_anna, ANNA)
     await pool.execute("UPDATE chunk SET for_worker = $2 WHERE chunk_id = $1", for_bruno, BRUNO)
     assert await chunks.waiting(pool, BRUNO) == {Lane.MAINNET: 2}

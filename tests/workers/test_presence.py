@@ -161,7 +161,8 @@ async def test_one_that_ends_gives_everything_back_at_once(database: str, connec
         assert anna.held == ALL
         row = await connection.fetchrow("SELECT claimed_by, for_worker, attempts FROM chunk WHERE chunk_id = $1", chunk_id)
         assert row is not None
-        assert tuple(row) == (None, None, 1)
+        assert tuple(row) == (None, bruno.worker, 1)
+        assert await chunks.waiting(anna.pool, anna.worker) == {Lane.MAINNET: 1}, "meant for one who is gone, it is anybody's"
 
 
 async def test_a_killed_one_is_taken_over_when_its_sessions_are_gone(
@@ -266,7 +267,7 @@ async def test_one_that_drains_hands_over_what_is_idle_and_its_queue_goes_to_the
         await bruno.presence.drain()
         await rounds(anna, bruno)
         assert bruno.presence.ownership.slots() == (busy,)
-        assert await connection.fetchval("SELECT for_worker FROM chunk") is None
+        assert await chunks.waiting(anna.pool, anna.worker) == {Lane.MAINNET: 1}
         bruno.hands.at_work = set()
         await rounds(bruno, anna)
         assert (anna.held, bruno.held) == (ALL, 0)

@@ -42,6 +42,13 @@ class SlotMap:
         """Return an account's slot. An address that nobody has counts as the first, whose owner says what is wrong."""
         return (egress if 0 <= egress < self.egresses else 0) * SLOTS_PER_EGRESS + account_id % SLOTS_PER_EGRESS
 
+    def next_owner(self, egress: int, account_id: int) -> int:
+        """Return who acts for an account once what is being handed over has been; nobody while that is not decided."""
+        if not self.owners:
+            return NOBODY
+        slot = self.slot_of(egress, account_id)
+        return self.heirs[slot] or self.owners[slot]
+
     def held_by(self, worker: int) -> tuple[int, ...]:
         return tuple(slot for slot, owner in enumerate(self.owners) if owner == worker)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from marketbot.dispatch.ownership import SlotMap
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.ids import AccountId
-from marketbot.store.pool import Connection, DirectConnection
+from marketbot.store.pool import Connection, DirectConnection, Pool
 
 WORKER_LOCK_CLASS = 0x6D62_0001
 """The first key of the session advisory lock that says "this worker lives"; the worker's number is the second."""
@@ -87,14 +87,16 @@ async def beat(connection: Connection, worker: int) -> None:
     Raises:
         WorkerEndedError: it comes too late.
     """
-    await _touch(connection, worker, "seen_at = clock_timestamp()")
+    async with connection.transaction():
+        # A disk that is slow for a moment must not make everybody look dead; what a crash of the server loses here it loses for all.
+        await connection.execute("SET LOCAL synchronous_commit = off")
+        await _touch(connection, worker, "seen_at = clock_timestamp()")
 
 
 async def drain(connection: Connection, worker: int) -> None:
-    """Ask for no more work: chunks that wait for this worker wait for its heirs from now on."""
+    """Ask for no more work: others claim from now on what waits for this worker."""
     async with connection.transaction():
         await _touch(connection, worker, "draining = true")
-        await connection.execute("UPDATE chunk SET for_worker = NULL WHERE for_worker = $1 AND done_at IS NULL", worker)
         await connection.execute("NOTIFY chunk")
 
 
@@ -129,7 +131,6 @@ async def end(connection: Connection, worker: int, *, cut_off: bool = True) -> i
         claimed = await connection.fetch(
             "UPDATE chunk SET claimed_by = NULL WHERE claimed_by = $1 AND done_at IS NULL RETURNING chunk_id", worker
         )
-        await connection.execute("UPDATE chunk SET for_worker = NULL WHERE for_worker = $1 AND done_at IS NULL", worker)
         await connection.execute("NOTIFY chunk")
     return len(claimed)
 
@@ -142,7 +143,7 @@ async def _end_sessions(connection: Connection, worker: int) -> None:
     )
 
 
-async def read_slots(connection: Connection, known_version: int) -> tuple[int, SlotMap] | None:
+async def read_slots(connection: Connection | Pool, known_version: int) -> tuple[int, SlotMap] | None:
     """Return the map and its version; None when it is the one that is known."""
     row = await connection.fetchrow("SELECT version, owners, heirs FROM slot_map WHERE version <> $1", known_version)
     return None if row is None else (row["version"], SlotMap(tuple(row["owners"]), tuple(row["heirs"])))

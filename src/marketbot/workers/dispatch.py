@@ -21,6 +21,7 @@ from marketbot.store import chunks
 from marketbot.store.listen import Listener
 from marketbot.store.pool import Pool, is_unavailable
 from marketbot.store.runs import load_runs
+from marketbot.store.workers import read_slots
 from marketbot.workers.ownership import Ownership
 
 POLL_S = 0.25
@@ -197,11 +198,14 @@ class Dispatcher:
             self._loading[chunk] = chunk.account_ids
             return chunk, ()
         credentials = await self._keyring.credentials(chunk.account_ids)
+
+        def egress_of(account_id: AccountId) -> int:
+            return credentials[account_id].egress if account_id in credentials else 0
+
         me, exits = self._ownership.worker, chunk.lane is Lane.RISK_REDUCING
         mine, coming, others = list[AccountId](), list[AccountId](), dict[AccountId, int]()
         for account_id in chunk.account_ids:
-            credential = credentials.get(account_id)
-            egress = 0 if credential is None else credential.egress
+            egress = egress_of(account_id)
             now, later = self._ownership.owner(egress, account_id), self._ownership.next_owner(egress, account_id)
             # An exit is its account's owner's until the hand-over; entries wait for it, or a slot would never be idle.
             if now == me and (exits or later == me):
@@ -209,11 +213,17 @@ class Dispatcher:
             elif later == me:
                 coming.append(account_id)
             else:
-                others[account_id] = now if exits else later
+                others[account_id] = later
         part = replace(chunk, account_ids=tuple(mine))
         self._loading[part] = part.account_ids
+        if others and (fresh := await read_slots(self._pool, self._ownership.version)) is not None:
+            # This worker's copy of the map is late, and it may be the one that is meant.
+            for account_id in others:
+                others[account_id] = fresh[1].next_owner(egress_of(account_id), account_id)
+            coming += [account_id for account_id, later in others.items() if later == me]
+            others = {account_id: later for account_id, later in others.items() if later != me}
         if others:
-            await chunks.split(self._pool, self._ownership.worker, chunk.chunk_id, others)
+            await chunks.split(self._pool, me, chunk.chunk_id, others)
         return part, tuple(coming)
 
     async def _load(self, part: ClaimedChunk) -> list[IntentRun]:
@@ -232,11 +242,14 @@ class Dispatcher:
         """Run accounts as their slots come in; those that go elsewhere after all go back to the queue."""
         running: set[asyncio.Task[None]] = set()
         try:
-            while coming.account_ids:
-                await self._ownership.change()
+            while True:
+                changed = self._ownership.changed
                 part, later = await self._take_mine(coming)
-                coming = replace(coming, account_ids=later)
                 running.add(asyncio.create_task(self._execute(part, await self._load(part), _no_slot)))
+                if not later:
+                    break
+                coming = replace(coming, account_ids=later)
+                await changed.wait()
             for task in running:
                 await task
         finally:

@@ -19,7 +19,8 @@ class Ownership:
         self.map = SlotMap()
         self.version = 0
         self._is_sole = False
-        self._changed = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set when the map changes, and another one from then on: take it before looking at the map, wait for it after."""
 
     def __repr__(self) -> str:
         return f"<Ownership worker={self.worker} holds={len(self.map.held_by(self.worker))} of {len(self.map.owners)}>"
@@ -37,8 +38,8 @@ class Ownership:
     def learn(self, version: int, slots: SlotMap) -> None:
         self.version, self.map = version, slots
         self._is_sole = self.worker != NOBODY and set(slots.owners) == {self.worker} and set(slots.heirs) == {NOBODY}
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     def owns(self, egress: int, account_id: AccountId) -> bool:
         """Tell whether this worker may act for the account now."""
@@ -46,10 +47,7 @@ class Ownership:
 
     def next_owner(self, egress: int, account_id: AccountId) -> int:
         """Return who acts for the account once what is being handed over has been; nobody while that is not decided."""
-        if not self.map.owners:
-            return NOBODY
-        slot = self.map.slot_of(egress, account_id)
-        return self.map.heirs[slot] or self.map.owners[slot]
+        return self.map.next_owner(egress, account_id)
 
     def owner(self, egress: int, account_id: AccountId) -> int:
         return self.map.owners[self.map.slot_of(egress, account_id)] if self.map.owners else NOBODY
@@ -73,10 +71,6 @@ class Ownership:
     def slots_of(self, accounts: Iterable[tuple[int, AccountId]]) -> set[int]:
         """Return the slots of accounts given with their egress."""
         return {self.map.slot_of(egress, account_id) for egress, account_id in accounts} if self.map.owners else set()
-
-    async def change(self) -> None:
-        """Return once the map has changed."""
-        await self._changed.wait()
 
     def where(self) -> Where:
         """Return what a statement needs to find this worker's accounts."""

@@ -20,8 +20,9 @@ from marketbot.workers.process import is_gone
 
 POLL_S = 0.2
 BEAT_S = 1.0
-LEASE_S = 10.0
-"""How long a worker that cannot be seen to have died is believed to live after its last sign."""
+LEASE_S = 6.0
+"""How long a worker that cannot be seen to have died is believed to live after its last sign. A position that it opened may be
+without a stop for so long: with the look-up and the stop itself that stays within ten seconds."""
 LEASE_MARGIN_S = 1.0
 """So much earlier the worker itself stops to believe it: clocks do not run alike."""
 SETTLE_EVERY = 5
