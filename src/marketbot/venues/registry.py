@@ -17,6 +17,7 @@ from marketbot.venues.ccxt.calls import LIMITS as CCXT_LIMITS
 from marketbot.venues.ccxt.dialect import dialect_of
 from marketbot.venues.ccxt.exchange import Exchange
 from marketbot.venues.clock import VenueClock
+from marketbot.venues.guard import Guard
 from marketbot.venues.hosts import HostRefused, market_hosts
 from marketbot.venues.line import Line, Timeouts
 from marketbot.venues.pace import Pace
@@ -57,7 +58,8 @@ async def open_clients(
         elif market.venue in _CLIENTS:
             hosts = market_hosts(market, profile, url)
             pace = Pace(_LIMITS[market.venue], egresses=len(egress), clock=clock)
-            line = Line(hosts, egress=egress, pace=pace, ssl_context=context, handshakes=handshakes)
+            guard = Guard(str(market), egresses=len(egress), clock=clock)
+            line = Line(hosts, egress=egress, pace=pace, guard=guard, ssl_context=context, handshakes=handshakes)
             clients[market] = _CLIENTS[market.venue](market, line, VenueClock(clock), timeouts)
         else:
             raise HostRefused(f"{market} has no client")
@@ -87,4 +89,6 @@ def _ccxt_client(
         ssl_context=context,
         timeout_s=(timeouts or Timeouts()).bulk_s,
     )
-    return CcxtClient(market, exchange, dialect, Pace(CCXT_LIMITS, egresses=len(egress), clock=clock), timeouts)
+    pace = Pace(CCXT_LIMITS, egresses=len(egress), clock=clock)
+    guard = Guard(str(market), egresses=len(egress), clock=clock)
+    return CcxtClient(market, exchange, dialect, pace, guard, timeouts)
