@@ -158,6 +158,8 @@ async def test_a_few_accounts_that_hang_are_held_back_alone() -> None:
             held.failed(0, account_id, ErrorClass.AMBIGUOUS)
         await clock.advance(0.5)
     assert held.states()[0] == (BreakerState.CLOSED, 0)
+    assert held.hold(0, hung[0]) is None, "the probe of its own breaker"
+    held.failed(0, hung[0], ErrorClass.AMBIGUOUS)
     refusal = held.hold(0, hung[0])
     assert refusal is not None
     assert refusal.fault.code == "account_circuit_open"

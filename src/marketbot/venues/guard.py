@@ -105,9 +105,9 @@ class Guard:
             self._suspects.pop(account_id, None)
         way = self._ways[egress]
         if way.breaker.state is BreakerState.CLOSED:
-            way.answered += 1
             if (now := self._now()) >= way.flush_at:
                 self._flush(egress, now)
+            way.answered += 1
         elif account_id is not None:
             # The market's own reads may be answered by a part of the venue that is well, so they close nothing.
             self._tell(egress, Succeeded(self._now()))
@@ -135,7 +135,8 @@ class Guard:
         way = self._ways[egress]
         if way.answered:
             calls, way.answered = way.answered, 0
-            self._tell(egress, Succeeded(now, calls))
+            # They are counted where their period began: what was answered long ago must not hide that nothing is any more.
+            self._tell(egress, Succeeded(way.flush_at - FLUSH_EVERY_S, calls))
         way.flush_at = now + FLUSH_EVERY_S
 
     def _tell(self, egress: int, event: Event) -> None:
