@@ -14,6 +14,7 @@ from marketbot.accounts.balances import BalanceSweep
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
 from marketbot.clock import SystemClock
+from marketbot.domain.egress import Egress
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.venue import Environment, Market, Profile, Venue
@@ -152,7 +153,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     presence = Presence(dsn, pool)
     journal = PostgresJournal(pool, on_commit=lambda _rows, took_s: metrics.observe(Stage.PERSIST, took_s))
     urls, ca_file = simulator_urls(settings)
-    egress: Sequence[str | None] = settings.egress_addresses or (None,)
+    egress: Sequence[Egress | None] = settings.egress_addresses or (None,)
 
     handshakes = HandshakeRoom(MAX_HANDSHAKES)
 

@@ -174,10 +174,6 @@ class VenueClient(Protocol):
         """Measure the venue's clock against ours and sign with the difference from now on."""
         ...
 
-    def budgets(self) -> Sequence[float]:
-        """Return the used share of each egress address's budget, 0 to 1."""
-        ...
-
     def egress_readings(self) -> Sequence[EgressReading]:
         """Return how each egress address stands."""
         ...
@@ -188,10 +184,6 @@ class VenueClient(Protocol):
         An address of share 0 is not called through, except that the market is read through the first one. The caller makes sure
         that the shares of all processes sum to at most one, and that whoever gives a share away has stopped.
         """
-        ...
-
-    def learn_block(self, egress: int, seconds: float) -> None:
-        """Leave an address alone that another process was told to."""
         ...
 
     async def keep_warm(self) -> None:

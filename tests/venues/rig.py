@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from marketbot.domain.egress import Egress
 from marketbot.domain.execution_report import OrderReport
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
@@ -76,7 +77,7 @@ class Rig:
             Profile.SIMULATION,
             [market],
             clock=SystemClock(),
-            egress=("127.0.0.2",),
+            egress=(Egress.parse("127.0.0.2"),),
             urls={market: simulator.urls[speaks]["mainnet"]},
             ca_file=simulator.ca_file,
             timeouts=TIMEOUTS,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from marketbot.domain.execution_report import ErrorClass
 from marketbot.domain.ids import AccountId
-from marketbot.venues.answer import Refusal
 from marketbot.venues.allowance import RECOVERY_S, RECOVERY_SHARE
+from marketbot.venues.answer import Refusal
 from marketbot.venues.limits import RESERVED_SHARE, Cost, Limits, Rule, SlidingWindow
 from marketbot.venues.pace import Pace
 

@@ -151,7 +151,11 @@ async def test_an_address_without_a_share_is_not_called_through() -> None:
         assert not pace.admit(0, ALICE, cost, urgent=True)
     refusal = await pace.wait(0, ALICE, ORDER, urgent=True)
     assert isinstance(refusal, Refusal)
-    assert (refusal.fault.error_class, refusal.fault.code, refusal.answered) == (ErrorClass.EGRESS_RATE, "address_not_held", False)
+    assert (refusal.fault.error_class, refusal.fault.code, refusal.answered) == (
+        ErrorClass.EGRESS_RATE,
+        "address_not_held",
+        False,
+    )
 
 
 async def test_a_process_without_any_share_reads_the_market_through_the_first_address() -> None:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from marketbot.domain.egress import Egress
 from marketbot.domain.execution_report import ErrorClass
 from marketbot.domain.ids import AccountId
 from marketbot.ports import EgressReading
@@ -55,7 +56,7 @@ class Line:
         self,
         hosts: MarketHosts,
         *,
-        egress: Sequence[str | None],
+        egress: Sequence[Egress | None],
         pace: Pace,
         guard: Guard,
         ssl_context: ssl.SSLContext | None,
@@ -80,7 +81,7 @@ class Line:
         if self.hosts.keys is not None:
             self.key_wires = tuple(self._wire(self.hosts.keys, at, MAX_KEY_CONNECTIONS) for at in self._egress)
 
-    def _wire(self, endpoint: Endpoint, egress: str | None, connections: int) -> Wire:
+    def _wire(self, endpoint: Endpoint, egress: Egress | None, connections: int) -> Wire:
         return Wire(
             endpoint,
             allowed_hosts=self.hosts.allowed,

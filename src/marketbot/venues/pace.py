@@ -129,6 +129,10 @@ class Pace:
         self._divided = True
         self.market_egress = next((number for number, share in enumerate(shares) if share), 0)
 
+    @property
+    def egresses(self) -> int:
+        return len(self._egresses)
+
     def holds(self, egress: int) -> bool:
         """Tell whether this process has a share of an address."""
         return self._egresses[egress].share > 0
@@ -199,10 +203,6 @@ class Pace:
             )
             for at in self._egresses
         ]
-
-    def used(self) -> list[float]:
-        """Return the used share of each egress address's budget, 0 to 1."""
-        return [row["used"] / max(1.0, row["limit"]) for row in self.state()]
 
     def __repr__(self) -> str:
         rows = " ".join(

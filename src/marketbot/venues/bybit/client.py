@@ -202,17 +202,11 @@ class BybitClient:
 
     # For the metrics page.
 
-    def budgets(self) -> list[float]:
-        return self._line.pace.used()
-
     def egress_readings(self) -> list[EgressReading]:
         return self._line.egress_readings()
 
     def set_shares(self, shares: Sequence[Fraction]) -> None:
         self._line.pace.set_shares(shares)
-
-    def learn_block(self, egress: int, seconds: float) -> None:
-        self._line.pace.learn_block(egress, seconds)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

@@ -55,6 +55,8 @@ class Calls:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
         if not credential.is_speakable:
             return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
+        if not self._exchange.usable(credential.egress):
+            return _no_way()
         if not self._exchange.template.markets:
             # CCXT would load them for this account alone: 23 MB and half a second, each time.
             loaded = await self.market_wide(lambda _ex: self._exchange.load(), self._timeouts.bulk_s)
@@ -114,3 +116,11 @@ class Calls:
         self.faults[fault.error_class] += 1
         note_fault(self.pace, self.guard, fault, egress=egress, account_id=account_id, bucket=cost.bucket)
         return refused
+
+
+def _no_way() -> Refusal:
+    return unsent(
+        ErrorClass.NOT_SENT,
+        "egress_unusable",
+        "the account's egress is not configured here, or is a SOCKS5 proxy, which CCXT cannot use",
+    )

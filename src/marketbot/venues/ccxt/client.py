@@ -324,18 +324,12 @@ class CcxtClient:
 
     # For the metrics page.
 
-    def budgets(self) -> list[float]:
-        return self._calls.pace.used()
-
     def egress_readings(self) -> list[EgressReading]:
         rows = zip(self._calls.pace.readings(), self._calls.guard.states(), strict=True)
         return [replace(row, breaker=state, breaker_openings=openings) for row, (state, openings) in rows]
 
     def set_shares(self, shares: Sequence[Fraction]) -> None:
         self._calls.pace.set_shares(shares)
-
-    def learn_block(self, egress: int, seconds: float) -> None:
-        self._calls.pace.learn_block(egress, seconds)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

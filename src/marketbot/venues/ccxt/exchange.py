@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
+from marketbot.domain.egress import Egress, EgressKind
 from marketbot.domain.ids import AccountId
 from marketbot.domain.venue import Environment, Profile
 from marketbot.ports import Credential
@@ -51,7 +52,7 @@ class Exchange:
         environment: Environment,
         profile: Profile,
         url: str | None,
-        egress: Sequence[str | None],
+        egress: Sequence[Egress | None],
         ssl_context: ssl.SSLContext,
         timeout_s: float,
     ) -> None:
@@ -79,14 +80,13 @@ class Exchange:
         original = getattr(module, self.exchange_id, None)
         if original is None or self.exchange_id not in module.exchanges:
             raise HostRefused(f"CCXT knows no exchange {self.exchange_id!r}")
-        for address in self._egress:
-            connector = aiohttp.TCPConnector(
-                ssl=self._ssl_context, limit=MAX_CONNECTIONS, local_addr=None if address is None else (address, 0)
+        for way in self._egress:
+            self._sessions.append(
+                None if way is not None and way.kind is EgressKind.SOCKS5_PROXY else self._session(aiohttp, way)
             )
-            self._sessions.append(aiohttp.ClientSession(connector=connector))
         template = _observed(original, module.BaseError)(
             {
-                "session": self._sessions[0],
+                "session": next((each for each in self._sessions if each is not None), None),
                 "ssl_context": self._ssl_context,
                 "enableRateLimit": False,  # its throttler delays an account's second order and is blind to the address's limit
                 "timeout": int(self._timeout_s * 1000),
@@ -123,6 +123,27 @@ class Exchange:
             raise HostRefused(f"a simulation stays on this machine, {endpoint} does not")
         template.urls = {**template.urls, "api": _moved(template.urls["api"], str(endpoint))}
 
+    def _session(self, aiohttp: Any, way: Egress | None) -> Any:
+        """Return a pool of sockets that leave by one address, or through one proxy; TLS is spoken with the exchange behind it."""
+        bound = (way.host, 0) if way is not None and not way.is_proxy else None
+        connector = aiohttp.TCPConnector(ssl=self._ssl_context, limit=MAX_CONNECTIONS, local_addr=bound)
+        if way is None or not way.is_proxy:
+            return aiohttp.ClientSession(connector=connector)
+        login = aiohttp.BasicAuth(way.user, way.password, "utf-8") if way.user else None
+        return aiohttp.ClientSession(connector=connector, proxy=str(way), proxy_auth=login)
+
+    def usable(self, egress: int) -> bool:
+        """Tell whether calls can leave that way: CCXT's sockets know no SOCKS5."""
+        return 0 <= egress < len(self._sessions) and self._sessions[egress] is not None
+
+    def market_egress(self, wanted: int) -> int | None:
+        """Return where market-wide calls leave from: ``wanted``, or the first that can be used; have the template use it."""
+        ways = [wanted, *range(len(self._sessions))]
+        egress = next((each for each in ways if self.usable(each)), None)
+        if egress is not None:
+            self.template.session = self._sessions[egress]
+        return egress
+
     async def load(self, *, reload: bool = False) -> None:
         """Load the markets into the template; clones made before are forgotten, for they hold the old ones."""
         async with self._loading:
@@ -154,7 +175,8 @@ class Exchange:
     async def close(self) -> None:
         self._clones.clear()
         for session in self._sessions:
-            await session.close()
+            if session is not None:
+                await session.close()
         self._sessions.clear()
 
     @property
