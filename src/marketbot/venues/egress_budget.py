@@ -79,11 +79,13 @@ class EgressBudget:
     def waiting(self) -> int:
         return len(self.line) + len(self.urgent_line) + self.sleeping
 
-    @property
-    def assumes(self) -> bool:
+    def assumes(self, now: float) -> bool:
         """Tell whether a part of the window is counted as spent on the word of nobody."""
-        oldest = self.window.slot - len(self.window)
-        return any(slot > oldest for slot in self._assumed)
+        if not self._assumed:
+            return False
+        self.window.turn(now)
+        self._drop_past()
+        return bool(self._assumed)
 
     def crowded(self, urgent: bool) -> bool:
         """Tell whether somebody waits whose turn comes before a newcomer's."""
@@ -148,12 +150,17 @@ class EgressBudget:
 
     def _assume(self, units: int) -> None:
         slot = self.window.slot
-        self._assumed = {at: held for at, held in self._assumed.items() if at > slot - len(self.window)}
+        self._drop_past()
         self._assumed[slot] = self._assumed.get(slot, 0) + units
         self.window.add(units)
 
+    def _drop_past(self) -> None:
+        oldest = self.window.slot - len(self.window)
+        self._assumed = {slot: units for slot, units in self._assumed.items() if slot > oldest}
+
     def _keep_assumed(self, most: int) -> None:
         """Assume no more than ``most`` units, the oldest first to go."""
+        self._drop_past()
         excess = sum(self._assumed.values()) - most
         for slot, units in sorted(self._assumed.items()):
             if excess <= 0:

@@ -116,7 +116,9 @@ class Line:
         wires = self.key_wires if keys else self.wires
         if not 0 <= egress < len(wires):
             return unsent(ErrorClass.NOT_SENT, "egress_unknown", "the account's egress address is not configured here")
-        if not urgent and not vital and account_id is not None and (held := self.guard.hold(egress, account_id)) is not None:
+        if account_id is None:
+            urgent = urgent or self.pace.assumes(egress)
+        elif not urgent and not vital and (held := self.guard.hold(egress, account_id)) is not None:
             return held
         if not self.pace.admit(egress, account_id, cost, urgent):
             refusal = await self.pace.wait(egress, account_id, cost, urgent)
@@ -150,9 +152,7 @@ class Line:
         return [each for each in await asyncio.gather(*pings) if each is not None]
 
     async def _ping(self, egress: int, ping: bytes, cost: Cost) -> tuple[int, Reply] | None:
-        """Use a socket; a word of the venue that could free budget is worth a part of what is reserved."""
-        urgent = self.pace.assumes(egress)
-        reply = await self.send(lambda: ping, egress=egress, account_id=None, cost=cost, urgent=urgent, timeout_s=WARM_TIMEOUT_S)
+        reply = await self.send(lambda: ping, egress=egress, account_id=None, cost=cost, urgent=False, timeout_s=WARM_TIMEOUT_S)
         return None if isinstance(reply, Refusal) else (egress, reply)
 
     async def _open_sockets(self, wire: Wire) -> None:

@@ -138,10 +138,11 @@ class Pace:
         return self._egresses[egress].share > 0
 
     def assumes(self, egress: int) -> bool:
-        """Tell whether a word of the venue could free a part of the address's budget."""
-        at = self._egresses[egress]
-        at.window.turn(self._now())
-        return at.assumes
+        """Tell whether a part of the address's budget is only assumed to be spent.
+
+        Meanwhile the market's own reads may draw on what is reserved: prices must not grow old, and a word of the venue may end it.
+        """
+        return self._egresses[egress].assumes(self._now())
 
     def block_egress(self, egress: int, seconds: float) -> None:
         """Stop an address for the length of a ban, or until the venue's next window, and have other processes told."""

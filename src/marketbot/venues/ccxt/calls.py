@@ -91,7 +91,9 @@ class Calls:
         urgent: bool,
         vital: bool,
     ) -> Any | Refusal:
-        if not urgent and not vital and account_id is not None and (held := self.guard.hold(egress, account_id)) is not None:
+        if account_id is None:
+            urgent = urgent or self.pace.assumes(egress)
+        elif not urgent and not vital and (held := self.guard.hold(egress, account_id)) is not None:
             return held
         if not self.pace.admit(egress, account_id, cost, urgent):
             refusal = await self.pace.wait(egress, account_id, cost, urgent)

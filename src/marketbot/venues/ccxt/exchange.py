@@ -12,6 +12,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,8 @@ class Attempt:
     def __init__(self) -> None:
         self.sent = False
 
+
+_METHODS = frozenset({"get", "post", "put", "delete", "patch"})
 
 ATTEMPT: ContextVar[Attempt] = ContextVar("ccxt_attempt")
 
@@ -129,8 +132,8 @@ class Exchange:
         connector = aiohttp.TCPConnector(ssl=self._ssl_context, limit=MAX_CONNECTIONS, local_addr=bound)
         if way is None or not way.is_proxy:
             return aiohttp.ClientSession(connector=connector)
-        login = aiohttp.BasicAuth(way.user, way.password, "utf-8") if way.user else None
-        return aiohttp.ClientSession(connector=connector, proxy=str(way), proxy_auth=login)
+        session = aiohttp.ClientSession(connector=connector, proxy=str(way))
+        return _LoggedIn(session, aiohttp.encode_basic_auth(way.user, way.password)) if way.user else session
 
     def usable(self, egress: int) -> bool:
         """Tell whether calls can leave that way: CCXT's sockets know no SOCKS5."""
@@ -156,12 +159,13 @@ class Exchange:
         """Return the account's own view of the template."""
         found = self._clones.get(credential.account_id)
         secret = credential.secret.decode("ascii")
-        if found is not None and found.apiKey == credential.api_key and found.secret == secret:
+        session = self._sessions[credential.egress]
+        if found is not None and found.apiKey == credential.api_key and found.secret == secret and found.session is session:
             self._clones.move_to_end(credential.account_id)
             return found
         clone = copy.copy(self.template)
         clone.apiKey, clone.secret = credential.api_key, secret
-        clone.session = self._sessions[credential.egress]
+        clone.session = session
         self._clones[credential.account_id] = clone
         if len(self._clones) > MAX_CLONES:
             self._clones.popitem(last=False)
@@ -182,6 +186,20 @@ class Exchange:
     @property
     def clones(self) -> int:
         return len(self._clones)
+
+
+class _LoggedIn:
+    """A session that shows the proxy its login with every request; CCXT calls one of these methods and nothing else of it."""
+
+    __slots__ = ("_headers", "_session")
+
+    def __init__(self, session: Any, login: str) -> None:
+        self._session = session
+        self._headers = {"Proxy-Authorization": login}
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._session, name)
+        return partial(found, proxy_headers=self._headers) if name in _METHODS else found
 
 
 def _leaves(urls: Any) -> list[str]:
