@@ -186,6 +186,7 @@ async def test_refusals_halve_the_limit_and_it_grows_back_step_by_step() -> None
         pace.block_egress(0, 2.0)
     assert not pace.admit(0, ALICE, ORDER, urgent=True)
     assert pace.admit(1, ALICE, ONE, urgent=False), "the other address goes on"
+    assert pace.market_egress == 1, "and the market is read through it"
     assert told == [(0, 2.0)]
     assert pace.readings()[0].throttle == 0.5
     await clock.advance(2.1)
@@ -209,6 +210,7 @@ async def test_a_ban_that_another_process_tells_of_is_kept_and_not_told_again() 
     first.block_egress(0, 600.0)
     assert not second.admit(0, ALICE, ORDER, urgent=True)
     assert second.readings()[0].blocked_s == pytest.approx(600.0)
+    assert second.market_egress == 0, "there is no other way"
     second.block_egress(0, 600.0)
     assert told == []
     await clock.advance(600.1)

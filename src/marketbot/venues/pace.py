@@ -70,8 +70,6 @@ class Pace:
         self._egresses = tuple(EgressBudget(limits.egress, serves_market=number == 0) for number in range(egresses))
         self._accounts: dict[tuple[AccountId, str], _AccountBudget] = {}
         self._divided = False
-        self.market_egress = 0
-        """Where market-wide calls leave from: the first address that this process has a share of."""
         self.on_block: Callable[[int, float], None] | None = None
         """Told of each ban that a venue pronounced to this process: address and seconds."""
 
@@ -127,7 +125,12 @@ class Pace:
         for at, share in zip(self._egresses, shares, strict=True):
             at.set_share(share, now, first=not self._divided)
         self._divided = True
-        self.market_egress = next((number for number, share in enumerate(shares) if share), 0)
+
+    @property
+    def market_egress(self) -> int:
+        """Return where market-wide calls leave from: the first address that is open to us, or the first of all."""
+        now = self._now()
+        return next((number for number, at in enumerate(self._egresses) if now >= at.closed_until), 0)
 
     @property
     def egresses(self) -> int:
