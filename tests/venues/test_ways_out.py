@@ -222,3 +222,16 @@ async def test_a_client_takes_another_share(venue: str) -> None:
 
 def test_credentials_name_no_secret() -> None:
     assert "hush" not in repr(Credential(account_id=1, api_key="hush-key", secret=b"hush"))  # type: ignore[arg-type]
+
+
+async def test_an_overloaded_bybit_is_asked_for_half_as_much() -> None:
+    rig = await Rig.open("bybit")
+    try:
+        await rig.fault("definite_503", method="POST")
+        report = await rig.client.submit_entry(rig.credential, rig.entry())
+        assert report.fault is not None
+        assert (report.fault.error_class, report.fault.code) == (ErrorClass.RETRYABLE, "429")
+        reading = rig.client.egress_readings()[0]
+        assert (reading.throttle, reading.blocked_s) == (0.5, 0.0)
+    finally:
+        await rig.close()
