@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from marketbot.accounts.balances import BalanceSweep
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
 from marketbot.clock import SystemClock
+from marketbot.domain.egress import Egress
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.venue import Environment, Market, Profile, Venue
@@ -49,7 +51,7 @@ from marketbot.workers.markets import Markets
 from marketbot.workers.ownership import Ownership
 from marketbot.workers.plan import run_planner
 from marketbot.workers.presence import Presence
-from marketbot.workers.process import bindable, this_process
+from marketbot.workers.process import this_process, ways_out
 
 CHANNELS = ("signal", "chunk", "control", "account", "account")
 """One listener for each loop that waits for nudges: a nudge taken by one must not be missed by another."""
@@ -159,8 +161,8 @@ class Engine:
 async def build_engine(settings: Settings, dsn: str) -> Engine:
     """Open the store and put the parts together; nothing trades before ``Engine.start``."""
     clock = SystemClock()
-    egress: Sequence[str | None] = settings.egress_addresses or (None,)
-    process = this_process(tuple(role.value for role in settings.roles), bindable(egress))
+    egress: Sequence[Egress | None] = settings.egress_addresses or (None,)
+    process = this_process(tuple(role.value for role in settings.roles), ways_out(egress))
     ownership = Ownership()
 
     async def admit(connection: DirectConnection) -> None:
@@ -177,10 +179,23 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     urls, ca_file = simulator_urls(settings)
     handshakes = HandshakeRoom(MAX_HANDSHAKES)
 
+    def shares() -> list[Fraction]:
+        """This process's part of each address; of one that no executor counts, and for a planner, nothing."""
+        held = dict(enumerate(ownership.shares()))
+        return [held.get(number, Fraction(0)) for number in range(len(egress))]
+
     async def open_client(market: Market) -> VenueClient:
         opened = await open_clients(
-            settings.profile, [market], clock=clock, egress=egress, urls=urls, ca_file=ca_file, handshakes=handshakes
+            settings.profile,
+            [market],
+            clock=clock,
+            egress=egress,
+            urls=urls,
+            ca_file=ca_file,
+            handshakes=handshakes,
+            may_act=lambda: presence.holds_lease,
         )
+        opened[market].set_shares(shares())
         return opened[market]
 
     async def publish(market: Market, instruments: Sequence[Instrument]) -> None:
@@ -209,6 +224,8 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     )
 
     def note_slots_changed() -> None:
+        for client in clients.values():
+            client.set_shares(shares())
         dispatcher.wake()
 
     if Role.EXECUTOR in settings.roles:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Protocol
 
+from marketbot.domain.breaker import BreakerState
 from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
@@ -152,6 +154,34 @@ class VenueTraits:
     id_is_idempotent: bool
 
 
+@dataclass(frozen=True, slots=True)
+class EgressReading:
+    """How one source address stands at one market, for the metrics page. Shares are 0 to 1."""
+
+    used: float
+    """Of the budget in force."""
+    share: float
+    """Of the address's limit, that this process may use."""
+    throttle: float
+    """What the venue's refusals for too many requests have left of it; 1 when there were none lately."""
+    blocked_s: float
+    """How long a ban still lasts."""
+    breaker: BreakerState = BreakerState.CLOSED
+    breaker_openings: int = 0
+
+
+class EgressNews(Protocol):
+    """Carries bans of source addresses between the processes that use them. Losing a message costs a refusal more, nothing else."""
+
+    def publish(self, market: Market, egress: int, until: datetime) -> None:
+        """Tell the others that a venue shut an address out until then. Never blocks and never raises."""
+        ...
+
+    def on_block(self, listener: Callable[[Market, int, datetime], None]) -> None:
+        """Have ``listener`` told of what others publish, in the event loop of the caller."""
+        ...
+
+
 class VenueClient(Protocol):
     """One market, all its accounts. No call raises for what a venue answers: faults are values.
 
@@ -177,8 +207,16 @@ class VenueClient(Protocol):
         """Measure the venue's clock against ours and sign with the difference from now on."""
         ...
 
-    def budgets(self) -> Sequence[float]:
-        """Return the used share of each egress address's budget, 0 to 1."""
+    def egress_readings(self) -> Sequence[EgressReading]:
+        """Return how each egress address stands."""
+        ...
+
+    def set_shares(self, shares: Sequence[Fraction]) -> None:
+        """Use these shares of the egress addresses' limits, one each, from the next call on. Until then all of all.
+
+        An address of share 0 is not called through, except that the market is read through the first one. The caller makes sure
+        that the shares of all processes sum to at most one, and that whoever gives a share away has stopped.
+        """
         ...
 
     async def keep_warm(self) -> None:

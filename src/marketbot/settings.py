@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
 from marketbot.store.embedded.data_dir import default_data_root
 from marketbot.store.pool import POOL_SIZE_DEFAULT, POOL_SIZE_MAX
@@ -57,8 +58,9 @@ class Settings(BaseSettings):
     simulator_ready_file: Path | None = None
     """Where a running simulator tells its ports; for the simulation profile only."""
     simulator_ca_file: Path | None = None
-    egress_addresses: Annotated[tuple[str, ...], NoDecode] = ()
-    """Local source addresses, in the order that accounts' egress numbers count; none means whatever the system picks."""
+    egress_addresses: Annotated[tuple[Egress, ...], NoDecode] = ()
+    """Ways out, in the order that accounts' egress numbers count: source addresses, or proxies (``http://user:pw@host:port``,
+    ``socks5://...``). None means whatever the system picks."""
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65_535)
@@ -82,17 +84,18 @@ class Settings(BaseSettings):
     def _given(cls, value: Any) -> Any:
         return value or None
 
-    @field_validator("egress_addresses", "trusted_proxies", "roles", mode="before")
+    @field_validator("trusted_proxies", "roles", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("egress_addresses")
+    @field_validator("egress_addresses", mode="before")
     @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(value) > MAX_EGRESS_ADDRESSES:
+    def _ways_out(cls, value: Any) -> Any:
+        parts = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        if len(parts) > MAX_EGRESS_ADDRESSES:
             raise ValueError(f"at most {MAX_EGRESS_ADDRESSES} egress addresses")
-        return tuple(str(ipaddress.ip_address(address)) for address in value)
+        return tuple(Egress.parse(part.strip()) if isinstance(part, str) else part for part in parts if part)
 
     @field_validator("trusted_proxies")
     @classmethod

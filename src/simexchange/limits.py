@@ -62,15 +62,26 @@ class LimitSettings:
             setattr(self, name, value)
 
 
+@dataclass(slots=True)
+class Ban:
+    """One source's latest ban, and the requests that came all the same. Times are epoch seconds; it is kept when it is over."""
+
+    began_at: float
+    until: float
+    requests: int = 0
+    last_request_at: float | None = None
+
+
 class SourceLimit:
     """Count by source address, and remember who is banned until when (epoch seconds)."""
 
-    __slots__ = ("_banned_until", "_refusals", "_windows")
+    __slots__ = ("_banned_until", "_refusals", "_windows", "bans")
 
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}
         self._refusals: dict[str, int] = {}
         self._banned_until: dict[str, float] = {}
+        self.bans: dict[str, Ban] = {}
 
     def add(self, source: str, now: float, length_s: float, cost: int, *, aligned: bool) -> int:
         """Add a cost and return what the source has used in this window."""
@@ -84,13 +95,14 @@ class SourceLimit:
         self._refusals[source] = self._refusals.get(source, 0) + 1
         return self._refusals[source]
 
-    def ban(self, source: str, until: float) -> None:
+    def ban(self, source: str, until: float, now: float) -> None:
         """Ban a source until a time."""
         self._banned_until[source] = until
+        self.bans[source] = Ban(now, until)
         self._refusals.pop(source, None)
 
     def banned_until(self, source: str, now: float) -> float | None:
-        """Return the end of the source's ban, or None."""
+        """Return the end of the source's ban, or None; a request of a banned source goes on its record."""
         if not self._banned_until:
             return None
         until = self._banned_until.get(source)
@@ -99,6 +111,9 @@ class SourceLimit:
         if until <= now:
             del self._banned_until[source]
             return None
+        ban = self.bans[source]
+        ban.requests += 1
+        ban.last_request_at = now
         return until
 
     def clear(self) -> None:
@@ -106,3 +121,4 @@ class SourceLimit:
         self._windows.clear()
         self._refusals.clear()
         self._banned_until.clear()
+        self.bans.clear()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from marketbot.accounts.importing import Imported, choose_egress, import_accounts
+from marketbot.accounts.importing import Imported, import_accounts
 from marketbot.accounts.keyring import Keyring
 from marketbot.accounts.records import AccountRecord, read_record
 from marketbot.domain.ids import AccountId
@@ -150,11 +151,18 @@ async def test_keys_are_sealed_and_open_only_in_their_place(pool: Pool) -> None:
 async def test_an_account_keeps_its_egress(pool: Pool) -> None:
     await bring_in(pool, *(record(row) for row in range(1, 101)))
     first = dict(await pool.fetch("SELECT label, egress FROM account"))
-    assert set(first.values()) == set(range(EGRESSES))
-    assert first["a7"] == choose_egress("ana", "a7", EGRESSES)
+    assert Counter(first.values()) == dict.fromkeys(range(EGRESSES), 100 // EGRESSES)
     async with pool.acquire() as connection:
         await import_accounts(connection, VAULT, [record(row, paused=True) for row in range(1, 101)], egresses=EGRESSES + 3)
     assert dict(await pool.fetch("SELECT label, egress FROM account")) == first
+
+
+async def test_a_new_account_is_given_the_address_with_the_fewest_at_its_market(pool: Pool) -> None:
+    await bring_in(pool, record(1, egress=0), record(2, egress=0), record(3, egress=2))
+    await bring_in(pool, *(record(row) for row in range(4, 9)), record(9, venue="bybit"))
+    given = dict(await pool.fetch("SELECT label, egress FROM account"))
+    assert Counter(given[f"a{row}"] for row in range(1, 9)) == dict.fromkeys(range(EGRESSES), 2)
+    assert given["a9"] == 0, "another market's budget is another one"
 
 
 async def test_ten_thousand_accounts_come_in_within_seconds(pool: Pool) -> None:

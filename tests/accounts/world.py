@@ -16,6 +16,7 @@ from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import Imported, import_accounts
 from marketbot.accounts.keyring import Keyring
 from marketbot.clock import SystemClock
+from marketbot.domain.egress import Egress
 from marketbot.domain.ids import AccountId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.venue import Environment, Market, Profile, Venue
@@ -30,7 +31,7 @@ from simexchange import Config, Simulator
 MARKETS = tuple(Market(Venue(venue), environment) for venue in ("binance", "bybit") for environment in Environment)
 SYMBOL = Symbol("BTCUSDT")
 SOURCE = "club"
-EGRESS = tuple(f"127.0.0.{last}" for last in range(1, 9))
+EGRESS = tuple(Egress.parse(f"127.0.0.{last}") for last in range(1, 9))
 
 
 @dataclass

@@ -194,3 +194,17 @@ def test_settings_that_cannot_be_are_named(run: Run) -> None:
     done = run("orders", "--json", MARKETBOT_API_PORT="ninety")
     assert (done.returncode, _json(done)["error"]["reason"]) == (2, "SETTINGS_INVALID")
     assert "ninety" not in done.stdout
+
+
+def test_the_pool_is_listed_for_whitelists_and_without_logins(run: Run) -> None:
+    pool = "203.0.113.7, socks5://way:hidden-word@198.51.100.1:1080"
+    shown = run("egress", "--json", MARKETBOT_EGRESS_ADDRESSES=pool)
+    assert [(way["egress"], way["kind"], way["address"]) for way in _json(shown)["egress"]] == [
+        (0, "address", "203.0.113.7"),
+        (1, "socks5", "socks5://198.51.100.1:1080"),
+    ]
+    told = run("egress", MARKETBOT_EGRESS_ADDRESSES=pool)
+    wrong = run("egress", MARKETBOT_EGRESS_ADDRESSES="socks5://way:hidden-word@198.51.100.1")
+    assert (told.returncode, wrong.returncode) == (0, 2)
+    assert "whitelist" in told.stdout
+    assert not any("hidden-word" in text for done in (shown, told, wrong) for text in (done.stdout, done.stderr))

@@ -12,7 +12,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from marketbot.domain import order, protection
+from marketbot.domain import breaker, order, protection
+from marketbot.domain.breaker import BreakerState
 from marketbot.domain.intent import INTENT_TRANSITIONS, IntentState
 from marketbot.domain.order import OrderState
 from marketbot.domain.protection import ProtectionState
@@ -53,6 +54,7 @@ def told(transitions: Iterable[tuple[StrEnum, StrEnum]]) -> Edges:
         ("protection", protection.TRANSITIONS, ProtectionState),
         ("intent", INTENT_TRANSITIONS, IntentState),
         ("signal", SIGNAL_TRANSITIONS, SignalState),
+        ("breaker", breaker.TRANSITIONS, BreakerState),
     ],
 )
 def test_the_drawn_graph_is_the_domains(

@@ -36,6 +36,7 @@ class MemoryJournal:
         self.positions: list[ProtectionState] = []
         self.closed_by: str | None = None
         self.outcomes: list[tuple[str, str | None]] = []
+        self.detail: str | None = None
         self.planned: list[str] = []
         self.quarantined: str | None = None
         self._last: dict[str, OrderState] = {}
@@ -57,6 +58,7 @@ class MemoryJournal:
         self, run: IntentRun, result: str, at: datetime, *, reason: str | None = None, detail: str | None = None
     ) -> None:
         self.outcomes.append((result, reason))
+        self.detail = detail
 
     async def order_planned(self, run: IntentRun, leg: LegRun, at: datetime) -> None:
         self.planned.append(leg.client_order_id)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.execution.desk_double import BINANCE_LIKE, BYBIT_LIKE, INSTRUMENT, desk_for, entry_run, exit_run, make
 from tests.execution.venue_double import Fault
 
-from marketbot.domain.execution_report import ErrorClass
+from marketbot.domain.execution_report import ErrorClass, OrderReport, VenueFault
 from marketbot.domain.ids import SignalId
 from marketbot.domain.order import OrderState
 from marketbot.domain.protection import ProtectionState
@@ -85,6 +85,30 @@ async def test_an_entry_past_its_window_lapses(traits: VenueTraits) -> None:
     await run_entry(desk, run, lambda: None)
     assert journal.outcomes == [("lapsed", "EXECUTION_WINDOW_PASSED")]
     assert not venue.executed
+
+
+@TRAITS
+@pytest.mark.parametrize("retry_after_s", [0.2, 5.0, 600.0])
+async def test_an_entry_that_is_held_back_waits_and_lapses_in_time_with_what_held_it_up(
+    traits: VenueTraits, retry_after_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue, clock = make(traits)
+    fault = VenueFault(ErrorClass.NOT_SENT, "circuit_open", "the venue does not answer at the moment", retry_after_s)
+    tries = 0
+
+    async def held_back(*_: object) -> OrderReport:
+        nonlocal tries
+        tries += 1
+        return OrderReport(OrderState.PLANNED, fault=fault)
+
+    monkeypatch.setattr(venue, "submit_entry", held_back)
+    desk, journal = desk_for(venue, clock)
+    run = entry_run(venue, clock)
+    await run_entry(desk, run, lambda: None)
+    assert journal.outcomes == [("lapsed", "EXECUTION_WINDOW_PASSED")]
+    assert journal.detail == "circuit_open the venue does not answer at the moment"
+    assert 0 <= (clock.now() - run.expires_at).total_seconds() < 1, "a ban of ten minutes does not hold the outcome up"
+    assert 1 <= tries <= 50, "waiting is not a busy loop"
 
 
 @TRAITS

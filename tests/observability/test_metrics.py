@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from marketbot.domain.breaker import BreakerState
 from marketbot.domain.lane import Lane
 from marketbot.domain.reasons import DenialReason, LapseReason, RefusalReason, RejectionReason
 from marketbot.domain.venue import BYBIT, Environment, Market
 from marketbot.observability import metrics
 from marketbot.observability.exposition import MAX_CONNECTIONS, MAX_HEAD_BYTES, serve_metrics
 from marketbot.observability.metrics import Stage
+from marketbot.ports import EgressReading
 
 TOKEN = "a-token-for-the-test"
 DIGEST = hashlib.sha256(TOKEN.encode()).digest()
@@ -49,12 +51,20 @@ def test_gauges_show_the_last_value() -> None:
     metrics.set_unprotected_positions(3)
     metrics.set_unconfirmed_orders(2)
     metrics.set_queue_depth(Lane.MAINNET, 500)
-    metrics.set_budget_used(Market(BYBIT, Environment.TESTNET), 1, 0.25)
+    market = Market(BYBIT, Environment.TESTNET)
+    for openings in (2, 3, 3):
+        metrics.set_egress(market, 1, EgressReading(0.25, 0.5, 0.75, 12.0, BreakerState.OPEN, openings))
     metrics.set_unprotected_positions(0)
     assert value("marketbot_unprotected_positions") == 0
     assert value("marketbot_unconfirmed_orders") == 2
     assert value('marketbot_queue_depth{lane="mainnet"}') == 500
-    assert value('marketbot_budget_used_ratio{egress="1",market="bybit/testnet"}') == 0.25
+    place = '{egress="1",market="bybit/testnet"}'
+    assert value("marketbot_budget_used_ratio" + place) == 0.25
+    assert value("marketbot_egress_share_ratio" + place) == 0.5
+    assert value("marketbot_egress_throttle_ratio" + place) == 0.75
+    assert value("marketbot_egress_blocked_seconds" + place) == 12
+    assert value("marketbot_breaker_state" + place) == 2
+    assert value("marketbot_breaker_openings_total" + place) == 3
 
 
 @asynccontextmanager

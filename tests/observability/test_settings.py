@@ -16,21 +16,24 @@ from marketbot.settings import Settings
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://marketbot:hidden-word@db.example/marketbot")
     monkeypatch.setenv("MARKETBOT_PROFILE", "simulation")
-    monkeypatch.setenv("MARKETBOT_EGRESS_ADDRESSES", "203.0.113.7, 203.0.113.8")
+    monkeypatch.setenv("MARKETBOT_EGRESS_ADDRESSES", "203.0.113.7, 203.0.113.8, socks5://way:hidden-way@203.0.113.9:1080")
     monkeypatch.setenv("MARKETBOT_TRUSTED_PROXIES", "10.0.0.0/8")
     settings = Settings()
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value().endswith("db.example/marketbot")
     assert settings.profile is Profile.SIMULATION
-    assert settings.egress_addresses == ("203.0.113.7", "203.0.113.8")
+    assert [str(way) for way in settings.egress_addresses] == ["203.0.113.7", "203.0.113.8", "socks5://203.0.113.9:1080"]
+    assert settings.egress_addresses[2].password == "hidden-way"
     assert settings.trusted_proxies == ("10.0.0.0/8",)
-    assert "hidden-word" not in repr(settings)
+    assert "hidden-" not in repr(settings)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("EGRESS_ADDRESSES", "not-an-address"),
+        ("EGRESS_ADDRESSES", "https://203.0.113.7:8080"),
+        ("EGRESS_ADDRESSES", "http://203.0.113.7"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("API_PORT", "70000"),
         ("API_POOL_SIZE", "51"),

@@ -12,13 +12,14 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from marketbot.domain.egress import Egress
 from marketbot.domain.execution_report import OrderReport
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.order import SETTLED
 from marketbot.domain.side import Leg, PositionSide
 from marketbot.domain.venue import Environment, Market, PositionMode, Profile, Venue
-from marketbot.ports import Credential, EntryOrder, ExitOrder, ProtectiveOrder, VenueClient
+from marketbot.ports import Credential, EgressNews, EntryOrder, ExitOrder, ProtectiveOrder, VenueClient
 from marketbot.venues.line import Timeouts
 from marketbot.venues.registry import open_clients
 from simexchange.config import Config
@@ -26,6 +27,8 @@ from simexchange.simulator import Simulator
 
 PATIENCE_S = 10.0
 """How long a test polls for what must come; never how long it waits when all is well."""
+
+SOURCE = Egress.parse("127.0.0.2")
 
 TIMEOUTS = Timeouts(order_s=1.0, protection_s=1.0, read_s=2.0, bulk_s=10.0)
 
@@ -59,29 +62,21 @@ class Rig:
     _ids: Any = field(default_factory=lambda: count(1))
 
     @classmethod
-    async def open(cls, venue: str) -> Rig:
-        """Start a simulator and a client of ``venue`` (``binance``, ``ccxt:bybit`` ...) on it."""
+    async def open(cls, venue: str, *egress: Egress, news: EgressNews | None = None) -> Rig:
+        """Start a simulator and a client of ``venue`` (``binance``, ``ccxt:bybit`` ...) on it, that leaves by ``egress``."""
         speaks = _NATIVE[venue]
         simulator = await Simulator(Config(tls=True)).start()
         try:
-            return await cls._connect(venue, speaks, simulator)
+            return await cls._connect(venue, speaks, simulator, egress or (SOURCE,), news)
         except BaseException:
             await simulator.stop()
             raise
 
     @classmethod
-    async def _connect(cls, venue: str, speaks: str, simulator: Simulator) -> Rig:
-        market = Market(Venue(venue), Environment.MAINNET)
-        clients = await open_clients(
-            Profile.SIMULATION,
-            [market],
-            clock=SystemClock(),
-            egress=("127.0.0.2",),
-            urls={market: simulator.urls[speaks]["mainnet"]},
-            ca_file=simulator.ca_file,
-            timeouts=TIMEOUTS,
-        )
-        rig = cls(simulator, clients[market], speaks)
+    async def _connect(
+        cls, venue: str, speaks: str, simulator: Simulator, egress: tuple[Egress, ...], news: EgressNews | None
+    ) -> Rig:
+        rig = cls(simulator, await _client(simulator, venue, egress, news), speaks)
         instruments = await rig.client.instruments()
         prices = await rig.client.prices()
         assert isinstance(instruments, list | tuple), instruments
@@ -90,6 +85,10 @@ class Rig:
         rig.price = prices[Symbol("BTCUSDT")]
         rig.credential = await rig.account()
         return rig
+
+    async def another_process(self, *egress: Egress, news: EgressNews | None = None) -> VenueClient:
+        """Return a second client of the same market, as another process would have it."""
+        return await _client(self.simulator, self.client.market.venue, egress or (SOURCE,), news)
 
     async def close(self) -> None:
         await self.client.close()
@@ -173,6 +172,21 @@ class Rig:
             return answer if isinstance(answer, OrderReport) and answer.state in SETTLED else None
 
         return await eventually(look)
+
+
+async def _client(simulator: Simulator, venue: str, egress: tuple[Egress, ...], news: EgressNews | None) -> VenueClient:
+    market = Market(Venue(venue), Environment.MAINNET)
+    clients = await open_clients(
+        Profile.SIMULATION,
+        [market],
+        clock=SystemClock(),
+        egress=egress,
+        urls={market: simulator.urls[_NATIVE[venue]]["mainnet"]},
+        ca_file=simulator.ca_file,
+        timeouts=TIMEOUTS,
+        news=news,
+    )
+    return clients[market]
 
 
 async def eventually(look: Callable[[], Awaitable[OrderReport | None]]) -> OrderReport:

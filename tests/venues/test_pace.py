@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from marketbot.domain.execution_report import ErrorClass
 from marketbot.domain.ids import AccountId
+from marketbot.venues.allowance import RECOVERY_S, RECOVERY_SHARE
 from marketbot.venues.answer import Refusal
 from marketbot.venues.limits import RESERVED_SHARE, Cost, Limits, Rule, SlidingWindow
-from marketbot.venues.pace import RECOVERY_S, RECOVERY_SHARE, Pace
+from marketbot.venues.pace import Pace
 
 from .clocks import HandClock
 

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from marketbot.domain.egress import Egress
 from marketbot.venues.wire import Endpoint, Stage, WireError, WireFailure
 from marketbot.venues.wire.answer import MAX_BODY_BYTES, MAX_HEAD_BYTES
 
@@ -169,7 +170,7 @@ async def test_hang_up_during_the_handshake_is_not_sent(serve, make_wire, certif
 
 async def test_egress_address_that_is_not_ours_is_not_sent(serve, make_wire):
     venue = await serve(always_ok)
-    wire = make_wire(venue, egress="192.0.2.1")
+    wire = make_wire(venue, egress=Egress.parse("192.0.2.1"))
     assert await fails(wire) == (Stage.NOT_SENT, WireFailure.CONNECT_FAILED)
     assert venue.peers == []
 

@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from marketbot.domain.egress import Egress
 from marketbot.venues.wire import Endpoint, Reply, Stage, Wire, WireError, WireFailure, tls_context
 
 REQUEST = b"POST /order HTTP/1.1\r\nHost: venue\r\nContent-Length: 3\r\n\r\na=1"
@@ -162,7 +163,7 @@ async def test_certificate_for_another_name_is_refused(serve, make_wire, certifi
 
 async def test_egress_address_is_what_the_venue_sees(serve, make_wire):
     venue = await serve(always_ok)
-    wire = make_wire(venue, egress="127.0.0.2")
+    wire = make_wire(venue, egress=Egress.parse("127.0.0.2"))
     await wire.send(REQUEST, timeout_s=2)
     assert venue.addresses == ["127.0.0.2"]
 
@@ -200,7 +201,7 @@ async def test_repr_shows_the_pool_and_no_secret(serve, make_wire, until):
         await always_ok(peer)
 
     venue = await serve(script)
-    wire = make_wire(venue, max_connections=1, egress="127.0.0.1")
+    wire = make_wire(venue, max_connections=1, egress=Egress.parse("127.0.0.1"))
     tasks = [asyncio.create_task(wire.send(b"X-MBX-APIKEY: s3cret\r\n\r\n", timeout_s=2)) for _ in range(2)]
     await until(lambda: wire.active == 1)
     shown = f"<Wire http://127.0.0.1:{venue.port} egress=127.0.0.1 active=1 idle=0 waiting=1 connecting=0>"

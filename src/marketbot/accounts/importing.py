@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +29,15 @@ async def import_accounts(connection: Connection, vault: Vault, records: Sequenc
     """Write accounts by (user, label): new ones wait to be connected, known ones get the file's settings and key.
 
     One transaction, of the caller's connection. Importing the same records again changes nothing, except that a quarantined
-    account is tried once more. ``egresses`` is the number of source addresses: each account is given one and keeps it.
+    account is tried once more. ``egresses`` is the number of source addresses: an account that names none is given the least
+    loaded one, and keeps it.
     """
     async with connection.transaction():
         await rows.lock_imports(connection)
         source_ids = await rows.sources_by_name(connection, sorted({name for r in records for name in r.follows or ()}))
         known = [record for record in records if source_ids.keys() >= (record.follows or frozenset())]
         users = await rows.ensure_users(connection, sorted({record.user for record in known}))
+        loads = EgressLoads(await rows.accounts_by_egress(connection), egresses)
         existing = await rows.accounts_of(connection, list(users.values()))
         in_use = await rows.keys_in_use(connection, [vault.fingerprint(record.api_key) for record in known])
         problems = [
@@ -56,14 +57,35 @@ async def import_accounts(connection: Connection, vault: Vault, records: Sequenc
             elif record.egress is not None and record.egress >= egresses:
                 problems.append(Problem(record.row, "egress", f"must be below {egresses}, the number of source addresses"))
             else:
-                written.append(_row(vault, record, user_id, found, source_ids, egresses))
+                egress = record.egress
+                if egress is None and found is not None and found.egress < egresses:
+                    egress = found.egress
+                elif found is None or found.egress != egress:
+                    egress = loads.place(Market(record.venue, record.environment), egress)
+                written.append(_row(vault, record, user_id, found, source_ids, egress))
         created, changed = await rows.upsert_accounts(connection, written)
     return Imported(created, changed, len(written) - created - changed, tuple(sorted(problems, key=lambda each: each.row)))
 
 
-def choose_egress(user: str, label: str, egresses: int) -> int:
-    """Return the source address an account sticks to: the same for the same name, spread evenly over all."""
-    return zlib.crc32(f"{user}/{label}".encode()) % egresses
+class EgressLoads:
+    """How many accounts each source address carries at each market; budgets are the venue's, so each market counts for itself."""
+
+    def __init__(self, loads: Mapping[tuple[Market, int], int], egresses: int) -> None:
+        self._loads: dict[Market, list[int]] = {}
+        self._egresses = egresses
+        for (market, egress), accounts in loads.items():
+            if egress < egresses:  # the pool may have been longer once
+                self._of(market)[egress] = accounts
+
+    def place(self, market: Market, egress: int | None) -> int:
+        """Count an account that is given ``egress``, or the least loaded one (the first of several); return which."""
+        loads = self._of(market)
+        chosen = loads.index(min(loads)) if egress is None else egress
+        loads[chosen] += 1
+        return chosen
+
+    def _of(self, market: Market) -> list[int]:
+        return self._loads.setdefault(market, [0] * self._egresses)
 
 
 def _row(
@@ -72,7 +94,7 @@ def _row(
     user_id: UserId,
     found: ExistingAccount | None,
     source_ids: dict[str, SourceId],
-    egresses: int,
+    egress: int,
 ) -> tuple[Any, ...]:
     """Return one account in the order of ``IMPORTED_COLUMNS``; a key that is the stored one keeps its sealed form."""
     fingerprint = vault.fingerprint(record.api_key)
@@ -81,10 +103,6 @@ def _row(
     else:
         key = vault.seal(record.api_key.encode(), aad=account_aad(user_id, fingerprint, "key"))
         secret = vault.seal(record.api_secret.encode(), aad=account_aad(user_id, fingerprint, "secret"))
-    egress = record.egress
-    if egress is None:
-        keeps = found is not None and found.egress < egresses
-        egress = found.egress if found is not None and keeps else choose_egress(record.user, record.label, egresses)
     wishes = record.wishes
     return (
         user_id,

@@ -17,6 +17,7 @@ from marketbot.cli.output import Output
 from marketbot.cli.signals import spoken
 from marketbot.cli.store_session import StoreSession, open_store
 from marketbot.clock import SystemClock
+from marketbot.domain.egress import Egress
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.execution_report import VenueFault
 from marketbot.domain.ids import AccountId
@@ -124,7 +125,8 @@ def _running(store: StoreSession) -> Settings:
     endpoints = Endpoints.read(store.settings.data_dir)
     if endpoints is None:
         return store.settings.model_copy(update={"profile": store.profile})
-    known: dict[str, object] = {"profile": store.profile, "egress_addresses": tuple(endpoints.egress_addresses)}
+    egress = tuple(Egress.parse(each) for each in endpoints.egress_addresses)
+    known: dict[str, object] = {"profile": store.profile, "egress_addresses": egress}
     if store.profile is Profile.SIMULATION:
         known["simulator_ready_file"] = endpoints.simulator_ready_file
     return store.settings.model_copy(update=known)

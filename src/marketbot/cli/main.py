@@ -269,6 +269,14 @@ def resume(scope: Scope = "everything", key: Key = "", json: Json = False, data_
 
 
 @commands.command()
+def egress(json: Json = False, data_dir: DataDir = None) -> None:
+    """The addresses that requests leave from: what users whitelist."""
+    from marketbot.cli.egress import list_egress
+
+    run_command(json, data_dir, list_egress)
+
+
+@commands.command()
 def doctor(json: Json = False, data_dir: DataDir = None) -> None:
     """What is wrong with this installation, in plain words, and what to do."""
     from marketbot.cli.doctor.command import run_doctor

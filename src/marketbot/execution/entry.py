@@ -29,6 +29,8 @@ FILL_READ_DELAYS_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 
 ANSWER_OVERDUE_S = 1.0
 """An entry whose answer is not in by then is looked for while it is waited for: it may have been executed and be without a stop."""
+PAST_WINDOW_S = 0.01
+"""The last wait of an entry ends this long after its window, so that it is over by any clock."""
 
 
 async def run_entry(desk: Desk, run: IntentRun, free_slot: Callable[[], None]) -> None:
@@ -43,14 +45,15 @@ async def run_entry(desk: Desk, run: IntentRun, free_slot: Callable[[], None]) -
     if leg.state is OrderState.SUBMITTED:
         note_unconfirmed(desk, run, leg, None)
     tries = 0
+    held_up: VenueFault | None = None
     while True:
         leg = run.legs[Leg.ENTRY]
         if leg.state is OrderState.LAPSED:
-            _finish(desk, run, "lapsed", LapseReason.EXECUTION_WINDOW_PASSED, None)
+            _finish(desk, run, "lapsed", LapseReason.EXECUTION_WINDOW_PASSED, _text(held_up))
             return
         if leg.state is OrderState.PLANNED:
             if (barred := desk.entry_is_barred(run)) is not None:
-                _lapse(desk, run, leg, barred)
+                _lapse_barred(desk, run, leg, barred, held_up)
                 return
             if run.leverage is not None and run.leverage_set != run.leverage and not await _set_leverage(desk, run, run.leverage):
                 return
@@ -83,7 +86,8 @@ async def run_entry(desk: Desk, run: IntentRun, free_slot: Callable[[], None]) -
                 left = leg.move(OrderState.PLANNED)
                 if was_unconfirmed:
                     desk.journal.order_moved(run, leg, left, desk.clock.now())
-                await desk.clock.sleep(outcome.retry_delay_s(tries, report.fault))
+                held_up = report.fault or held_up
+                await _wait_for_another_try(desk, run, tries, report.fault)
                 tries += 1
             case Verdict.FIX_LEVERAGE if leg.attempt + 1 < MAX_ENTRY_ATTEMPTS:
                 _record(desk, run, leg, report)
@@ -226,11 +230,17 @@ async def _set_leverage(desk: Desk, run: IntentRun, leverage: Decimal) -> bool:
             _lapse(desk, run, leg, reason, fault)
             return False
         # Setting leverage is idempotent: an unclear answer is simply asked again.
-        await desk.clock.sleep(outcome.retry_delay_s(tries, fault))
+        await _wait_for_another_try(desk, run, tries, fault)
         tries += 1
         if (barred := desk.entry_is_barred(run)) is not None:
-            _lapse(desk, run, leg, barred)
+            _lapse_barred(desk, run, leg, barred, fault)
             return False
+
+
+async def _wait_for_another_try(desk: Desk, run: IntentRun, tries: int, fault: VenueFault | None) -> None:
+    """Wait as the venue asks, but no longer than the entry may live: a ban of ten minutes is not to hold its outcome up."""
+    left_s = (run.expires_at - desk.clock.now()).total_seconds()
+    await desk.clock.sleep(min(outcome.retry_delay_s(tries, fault), max(0.0, left_s) + PAST_WINDOW_S))
 
 
 def _record(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> None:
@@ -242,6 +252,11 @@ def _record(desk: Desk, run: IntentRun, leg: LegRun, report: OrderReport) -> Non
     desk.journal.order_moved(run, leg, left, now, report)
     if leg.filled_qty > 0 and run.filled_at is None:
         run.filled_at = now
+
+
+def _lapse_barred(desk: Desk, run: IntentRun, leg: LegRun, barred: LapseReason, held_up: VenueFault | None) -> None:
+    """End an entry that may not go there any more; where its time ran out, tell what held it up."""
+    _lapse(desk, run, leg, barred, held_up if barred is LapseReason.EXECUTION_WINDOW_PASSED else None)
 
 
 def _lapse(desk: Desk, run: IntentRun, leg: LegRun, reason: str, fault: VenueFault | None = None) -> None:

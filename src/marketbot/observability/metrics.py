@@ -16,9 +16,11 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
+from marketbot.domain.breaker import BreakerState
 from marketbot.domain.lane import Lane
 from marketbot.domain.reasons import DenialReason, LapseReason, RefusalReason, RejectionReason
 from marketbot.domain.venue import Market
+from marketbot.ports import EgressReading
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -93,9 +95,36 @@ _UNPROTECTED = Gauge("marketbot_unprotected_positions", "Positions without a res
 _UNCONFIRMED = Gauge("marketbot_unconfirmed_orders", "Orders sent of which nobody knows yet.", registry=REGISTRY)
 _DEPTH = _children(Gauge("marketbot_queue_depth", "Accounts waiting in a lane.", ["lane"], registry=REGISTRY), Lane)
 _BUDGET = Gauge("marketbot_budget_used_ratio", "Share of a venue's budget used.", ["market", "egress"], registry=REGISTRY)
-MAX_BUDGET_SERIES = 4096
+_EGRESS_LABELS = ["market", "egress"]
+_SHARE = Gauge("marketbot_egress_share_ratio", "Share of an address's limit that is ours.", _EGRESS_LABELS, registry=REGISTRY)
+_THROTTLE = Gauge(
+    "marketbot_egress_throttle_ratio", "What refusals have left of an address's limit.", _EGRESS_LABELS, registry=REGISTRY
+)
+_BLOCKED = Gauge(
+    "marketbot_egress_blocked_seconds", "How long a ban of an address lasts; nothing is sent.", _EGRESS_LABELS, registry=REGISTRY
+)
+_BREAKER = Gauge("marketbot_breaker_state", "0 closed, 1 half open, 2 open.", _EGRESS_LABELS, registry=REGISTRY)
+_OPENINGS = Counter("marketbot_breaker_openings_total", "How often a breaker opened.", _EGRESS_LABELS, registry=REGISTRY)
+_BREAKER_VALUE = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+MAX_EGRESS_PLACES = 4096
+"""Pairs of market and address that are shown."""
 
-_budgets: dict[tuple[Market, int], Gauge] = {}
+
+class _Place:
+    """The series of one market and address, bound once."""
+
+    def __init__(self, market: Market, egress: int) -> None:
+        labels = (str(market), str(egress))
+        self.used = _BUDGET.labels(*labels)
+        self.share = _SHARE.labels(*labels)
+        self.throttle = _THROTTLE.labels(*labels)
+        self.blocked = _BLOCKED.labels(*labels)
+        self.breaker = _BREAKER.labels(*labels)
+        self.openings = _OPENINGS.labels(*labels)
+        self.openings_seen = 0
+
+
+_places: dict[tuple[Market, int], _Place] = {}
 
 
 def observe(stage: Stage, seconds: float) -> None:
@@ -144,15 +173,21 @@ def set_queue_depth(lane: Lane, accounts: int) -> None:
     _DEPTH[lane].set(accounts)
 
 
-def set_budget_used(market: Market, egress: int, ratio: float) -> None:
-    """Note how much of a venue's budget at one source address is used, 0 to 1."""
+def set_egress(market: Market, egress: int, reading: EgressReading) -> None:
+    """Note how one source address stands at one market."""
     key = (market, egress)
-    child = _budgets.get(key)
-    if child is None:
-        if len(_budgets) >= MAX_BUDGET_SERIES:
+    place = _places.get(key)
+    if place is None:
+        if len(_places) >= MAX_EGRESS_PLACES:
             return
-        child = _budgets[key] = _BUDGET.labels(str(market), str(egress))
-    child.set(ratio)
+        place = _places[key] = _Place(market, egress)
+    place.used.set(reading.used)
+    place.share.set(reading.share)
+    place.throttle.set(reading.throttle)
+    place.blocked.set(reading.blocked_s)
+    place.breaker.set(_BREAKER_VALUE[reading.breaker])
+    place.openings.inc(max(0, reading.breaker_openings - place.openings_seen))
+    place.openings_seen = reading.breaker_openings
 
 
 def render() -> bytes:

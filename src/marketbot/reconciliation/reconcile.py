@@ -13,6 +13,7 @@ from marketbot.accounts.keyring import Keyring
 from marketbot.domain.execution_report import VenueFault
 from marketbot.domain.ids import AccountId, Symbol
 from marketbot.domain.position import RestingOrder, VenuePosition
+from marketbot.domain.protection import ProtectionState
 from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk, KeyLostError
 from marketbot.execution.locks import AccountLocks
@@ -123,7 +124,9 @@ class Reconciler:
         books = await load_books(self._pool, account_id, tag=self._tag, credential=credential, instruments=self._instruments)
         client = self._desk.clients[market]
         # The books come first: what is written meanwhile belongs to a run, and runs are kept out by the lock.
-        read = positions if positions is not None else await client.read_positions(credential, None)
+        # A position that may be without its stop is looked at whatever the venue's day is like: no breaker holds that back.
+        exposed = any(each.is_open and each.protection is not ProtectionState.PROTECTED for each in books.positions)
+        read = positions if positions is not None else await client.read_positions(credential, None, urgent=exposed)
         if isinstance(read, VenueFault):
             log.info("positions_not_read", account_id=account_id, error_class=read.error_class, code=read.code)
             return unreadable

@@ -107,6 +107,12 @@ async def sources_by_name(connection: Connection, names: Sequence[str]) -> dict[
     return {row["name"]: SourceId(row["source_id"]) for row in rows}
 
 
+async def accounts_by_egress(connection: Connection) -> dict[tuple[Market, int], int]:
+    """Return how many accounts each source address carries at each market."""
+    rows = await connection.fetch("SELECT venue, environment, egress, count(*) AS accounts FROM account GROUP BY 1, 2, 3")
+    return {(_market(row), row["egress"]): row["accounts"] for row in rows}
+
+
 async def accounts_of(connection: Connection, users: Sequence[UserId]) -> dict[tuple[UserId, str], ExistingAccount]:
     """Return the accounts of users by (user, label)."""
     rows = await connection.fetch(

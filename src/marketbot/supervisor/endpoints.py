@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class Endpoints:
     supervisor_pid: int
     api_url: str
     engine_url: str
-    egress_addresses: Sequence[str] = ()
+    egress_addresses: Sequence[str] = field(default=(), repr=False)
+    """As the setting spells them, the proxies' passwords too: the file is for its owner alone."""
     simulator: str | None = None
 
     @property

@@ -18,7 +18,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_PROFILE": settings.profile.value,
         "MARKETBOT_SIMULATOR_READY_FILE": settings.simulator_ready_file,
         "MARKETBOT_SIMULATOR_CA_FILE": settings.simulator_ca_file,
-        "MARKETBOT_EGRESS_ADDRESSES": ",".join(settings.egress_addresses),
+        "MARKETBOT_EGRESS_ADDRESSES": ",".join(way.spelled for way in settings.egress_addresses),
         "MARKETBOT_API_HOST": settings.api_host,
         "MARKETBOT_API_PORT": settings.api_port,
         "MARKETBOT_API_POOL_SIZE": settings.api_pool_size,

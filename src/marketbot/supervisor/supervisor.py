@@ -208,7 +208,7 @@ class Supervisor:
             supervisor_pid=os.getpid(),
             api_url=f"http://{settings.api_host}:{settings.api_port}",
             engine_url=f"http://{settings.metrics_host}:{settings.metrics_port}",
-            egress_addresses=settings.egress_addresses,
+            egress_addresses=[way.spelled for way in settings.egress_addresses],
             simulator=None if settings.simulator_ready_file is None else str(settings.simulator_ready_file),
         )
 

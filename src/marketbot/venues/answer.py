@@ -22,6 +22,11 @@ class Refusal:
     fault: VenueFault
     answered: bool
 
+    @property
+    def is_stale_clock(self) -> bool:
+        """Tell whether the venue refused the timestamp: nothing was done, and a measurement mends it."""
+        return self.answered and self.fault.error_class is ErrorClass.CLOCK
+
     def report(self) -> OrderReport:
         """Say what the refusal means for the order that was sent.
 

@@ -80,6 +80,21 @@ class SlidingWindow:
         self._counts[self._slot % (WINDOW_SLOTS + 1)] += units
         self.used += units
 
+    def __len__(self) -> int:
+        """Return how many slots are counted."""
+        return len(self._counts)
+
+    @property
+    def slot(self) -> int:
+        """Return the slot that ``add`` counts in; ``turn`` was called before."""
+        return self._slot
+
+    def take_back(self, slot: int, units: int) -> None:
+        """Take back what was added in ``slot``; nothing is left to take of a slot that has left the window."""
+        if slot >= self._slot - WINDOW_SLOTS:
+            self._counts[slot % (WINDOW_SLOTS + 1)] -= units
+            self.used -= units
+
     def correct(self, used: int) -> None:
         """Raise the count to what the venue says; it never lowers it, for our own requests may still be on their way."""
         if used > self.used:
@@ -98,5 +113,5 @@ class SlidingWindow:
 
 
 def unreserved(limit: int) -> int:
-    """Return how much of ``limit`` a call that is not urgent may use; at least one."""
-    return max(1, int(limit * (1 - RESERVED_SHARE)))
+    """Return how much of ``limit`` a call that is not urgent may use; at least one, where there is one."""
+    return max(min(1, limit), int(limit * (1 - RESERVED_SHARE)))

@@ -6,14 +6,15 @@ Fails shut: without budget a call waits its bounded turn or is not sent. With bu
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from marketbot.domain.execution_report import ErrorClass
 from marketbot.domain.ids import AccountId
-from marketbot.ports import Clock
+from marketbot.ports import Clock, EgressReading
 from marketbot.venues.answer import Refusal, unsent
-from marketbot.venues.limits import Cost, Limits, SlidingWindow, unreserved
+from marketbot.venues.egress_budget import EgressBudget, Waiter
+from marketbot.venues.limits import Cost, Limits, SlidingWindow
 
 MAX_WAITING = 20_000
 """Calls that may wait for budget at one egress; a fan-out over 10,000 accounts fits twice."""
@@ -24,10 +25,9 @@ MAX_WAIT_S = 5.0
 MAX_ACCOUNT_BUDGETS = 65_536
 NAP_S = 0.05
 """The longest nap of a waiting line, so that an urgent call never sleeps behind an ordinary one's delay."""
-
-RECOVERY_S = 60.0
-RECOVERY_SHARE = 0.5
-"""After a ban an address starts at this share of its limit and grows back evenly over ``RECOVERY_S``."""
+NEWS_MIN_S = 1.0
+"""A ban is told to other processes when it ends at least this much later than the one they know of."""
+NOT_HELD_RETRY_S = 1.0
 
 
 class _AccountBudget:
@@ -50,43 +50,6 @@ class _AccountBudget:
             window.add(units)
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    cost: Cost
-    urgent: bool
-    deadline: float
-    turn: asyncio.Future[bool]
-
-
-class _EgressBudget:
-    __slots__ = ("blocked_until", "line", "pump", "recovered_at", "sleeping", "urgent_line", "window")
-
-    def __init__(self, window: SlidingWindow) -> None:
-        self.window = window
-        self.blocked_until = 0.0
-        self.recovered_at = 0.0
-        self.urgent_line: deque[_Waiter] = deque()
-        self.line: deque[_Waiter] = deque()
-        self.pump: asyncio.Task[None] | None = None
-        self.sleeping = 0
-
-    @property
-    def waiting(self) -> int:
-        return len(self.line) + len(self.urgent_line) + self.sleeping
-
-    def limit(self, now: float, urgent: bool) -> int:
-        window = self.window
-        if now >= self.recovered_at:
-            return window.limit if urgent else window.unreserved
-        recovering = 1.0 - (self.recovered_at - now) / RECOVERY_S
-        limit = max(1, int(window.limit * (RECOVERY_SHARE + (1 - RECOVERY_SHARE) * max(0.0, recovering))))
-        return limit if urgent else unreserved(limit)
-
-    def crowded(self, urgent: bool) -> bool:
-        """Tell whether somebody waits whose turn comes before a newcomer's."""
-        return bool(self.urgent_line) or (not urgent and bool(self.line))
-
-
 class Pace:
     """Budgets by egress address and by (account, bucket). Belongs to one event loop."""
 
@@ -104,17 +67,20 @@ class Pace:
         self._now = clock.monotonic
         self._max_waiting = max_waiting
         self._max_wait_s = max_wait_s
-        self._egresses = tuple(_EgressBudget(SlidingWindow(limits.egress)) for _ in range(egresses))
+        self._egresses = tuple(EgressBudget(limits.egress, serves_market=number == 0) for number in range(egresses))
         self._accounts: dict[tuple[AccountId, str], _AccountBudget] = {}
+        self._divided = False
+        self.on_block: Callable[[int, float], None] | None = None
+        """Told of each ban that a venue pronounced to this process: address and seconds."""
 
     def admit(self, egress: int, account_id: AccountId | None, cost: Cost, urgent: bool) -> bool:
         """Draw the cost if it can be had at once; otherwise draw nothing and return False."""
         now = self._now()
         at = self._egresses[egress]
-        if now < at.blocked_until:
-            return False
+        if now < at.closed_until:
+            return account_id is None and at.admit_bystander(cost, now)
         weight = cost.weight
-        if weight and (at.crowded(urgent) or at.window.turn(now) + weight > at.limit(now, urgent)):
+        if weight and (at.crowded(urgent) or at.window.turn(now) + weight > at.allowance.limit(now, urgent)):
             return False
         if cost.bucket and account_id is not None:
             account = self._account(account_id, cost.bucket)
@@ -135,7 +101,9 @@ class Pace:
                 return refusal
             if self.admit(egress, account_id, cost, urgent):
                 return None
-            if not at.crowded(urgent) and at.window.delay_s(now, cost.weight, at.limit(now, urgent)) <= 0:
+            if now < at.closed_until:
+                continue  # it was closed meanwhile
+            if not at.crowded(urgent) and at.window.delay_s(now, cost.weight, at.allowance.limit(now, urgent)) <= 0:
                 continue  # the account's turn was taken meanwhile
             if at.waiting >= self._max_waiting:
                 return unsent(ErrorClass.EGRESS_RATE, "too_many_waiting", "too many calls wait for this address's budget", NAP_S)
@@ -145,11 +113,56 @@ class Pace:
                 return None
             at.window.add(-cost.weight)
 
+    def set_shares(self, shares: Sequence[Fraction]) -> None:
+        """Hold these shares of the addresses, one each, from the next call on; the whole of all is the default.
+
+        Whoever gives a share away has stopped before another process takes it; what the window still holds of the other's
+        calls is assumed (``egress_budget``, rule 2).
+        """
+        if len(shares) != len(self._egresses):
+            raise ValueError(f"{len(self._egresses)} addresses need as many shares")
+        now = self._now()
+        for at, share in zip(self._egresses, shares, strict=True):
+            at.set_share(share, now, first=not self._divided)
+        self._divided = True
+
+    @property
+    def market_egress(self) -> int:
+        """Return where market-wide calls leave from: the first address that is open to us, or the first of all."""
+        now = self._now()
+        return next((number for number, at in enumerate(self._egresses) if now >= at.closed_until), 0)
+
+    @property
+    def egresses(self) -> int:
+        return len(self._egresses)
+
+    def holds(self, egress: int) -> bool:
+        """Tell whether this process has a share of an address."""
+        return self._egresses[egress].share > 0
+
+    def assumes(self, egress: int) -> bool:
+        """Tell whether a part of the address's budget is only assumed to be spent.
+
+        Meanwhile the market's own reads may draw on what is reserved: prices must not grow old, and a word of the venue may end it.
+        """
+        return self._egresses[egress].assumes(self._now())
+
     def block_egress(self, egress: int, seconds: float) -> None:
-        """Stop an address for the length of a ban, or until the venue's next window."""
-        at = self._egresses[egress]
-        at.blocked_until = max(at.blocked_until, self._now() + seconds)
-        at.recovered_at = at.blocked_until + RECOVERY_S
+        """Stop an address for the length of a ban, or until the venue's next window, and have other processes told."""
+        at, now = self._egresses[egress], self._now()
+        known_until = at.blocked_until
+        if at.block(now + seconds, now) and self.on_block is not None and now + seconds - max(known_until, now) >= NEWS_MIN_S:
+            self.on_block(egress, seconds)
+
+    def learn_block(self, egress: int, seconds: float) -> None:
+        """Stop an address that another process was told to leave alone."""
+        now = self._now()
+        self._egresses[egress].block(now + seconds, now)
+
+    def slow_egress(self, egress: int) -> None:
+        """Halve an address's limit without a stop: the venue asked for fewer calls and named no time."""
+        now = self._now()
+        self._egresses[egress].allowance.slow_down(now, now)
 
     def block_account(self, account_id: AccountId, bucket: str, seconds: float) -> None:
         """Stop one account's bucket; the other accounts go on."""
@@ -159,9 +172,7 @@ class Pace:
 
     def note_egress_used(self, egress: int, used: int) -> None:
         """Take the venue's own count of an address's window."""
-        window = self._egresses[egress].window
-        window.turn(self._now())
-        window.correct(used)
+        self._egresses[egress].note_venue_count(used, self._now())
 
     def note_account(self, account_id: AccountId, bucket: str, limit: int, used: int) -> None:
         """Take the venue's own limit and count of an account's first window (its limits depend on its level)."""
@@ -177,16 +188,25 @@ class Pace:
         return [
             {
                 "used": at.window.turn(now),
-                "limit": at.limit(now, urgent=True),
+                "limit": at.allowance.limit(now, urgent=True),
                 "waiting": at.waiting,
                 "blocked_s": max(0.0, at.blocked_until - now),
             }
             for at in self._egresses
         ]
 
-    def used(self) -> list[float]:
-        """Return the used share of each egress address's budget, 0 to 1."""
-        return [row["used"] / max(1.0, row["limit"]) for row in self.state()]
+    def readings(self) -> list[EgressReading]:
+        """Return what an operator may see of each address; the breaker's part is filled in by whoever keeps it."""
+        now = self._now()
+        return [
+            EgressReading(
+                used=at.window.turn(now) / max(1, at.allowance.limit(now, urgent=True)),
+                share=float(at.share),
+                throttle=float(at.allowance.throttle),
+                blocked_s=max(0.0, at.blocked_until - now),
+            )
+            for at in self._egresses
+        ]
 
     def __repr__(self) -> str:
         rows = " ".join(
@@ -226,12 +246,17 @@ class Pace:
         return True
 
     async def _sit_out(
-        self, at: _EgressBudget, account_id: AccountId | None, cost: Cost, urgent: bool, deadline: float
+        self, at: EgressBudget, account_id: AccountId | None, cost: Cost, urgent: bool, deadline: float
     ) -> Refusal | None:
         """Sleep until neither a ban nor the account's own budget stands in the way."""
         while True:
             now = self._now()
-            delay, error_class = at.blocked_until - now, ErrorClass.EGRESS_RATE
+            if at.share == 0 and (account_id is not None or at.bystander is None):
+                return unsent(
+                    ErrorClass.EGRESS_RATE, "address_not_held", "another process calls through this address", NOT_HELD_RETRY_S
+                )
+            error_class = ErrorClass.EGRESS_RATE
+            delay = at.bystander_delay_s(cost, now) if at.share == 0 else at.blocked_until - now
             if delay <= 0 and cost.bucket and account_id is not None:
                 delay = self._account(account_id, cost.bucket).delay_s(now, cost.units, urgent)
                 error_class = ErrorClass.ACCOUNT_RATE
@@ -245,9 +270,9 @@ class Pace:
             finally:
                 at.sleeping -= 1
 
-    async def _stand_in_line(self, at: _EgressBudget, cost: Cost, urgent: bool, deadline: float) -> bool:
+    async def _stand_in_line(self, at: EgressBudget, cost: Cost, urgent: bool, deadline: float) -> bool:
         """Wait for the address's budget, first come first served, urgent first; True when the weight is drawn."""
-        waiter = _Waiter(cost, urgent, deadline, asyncio.get_running_loop().create_future())
+        waiter = Waiter(cost, urgent, deadline, asyncio.get_running_loop().create_future())
         (at.urgent_line if urgent else at.line).append(waiter)
         if at.pump is None or at.pump.done():
             at.pump = asyncio.create_task(self._serve(at))
@@ -258,7 +283,7 @@ class Pace:
                 at.window.add(-cost.weight)
             raise
 
-    async def _serve(self, at: _EgressBudget) -> None:
+    async def _serve(self, at: EgressBudget) -> None:
         while at.urgent_line or at.line:
             line = at.urgent_line or at.line
             head = line[0]
@@ -266,7 +291,7 @@ class Pace:
             if head.turn.done():
                 line.popleft()
                 continue
-            delay = max(at.blocked_until - now, at.window.delay_s(now, head.cost.weight, at.limit(now, head.urgent)))
+            delay = max(at.closed_until - now, at.window.delay_s(now, head.cost.weight, at.allowance.limit(now, head.urgent)))
             if delay <= 0:
                 at.window.add(head.cost.weight)
                 line.popleft()

@@ -21,8 +21,8 @@ GAUGES = (_SQL / "gauges.sql").read_text()
 async def run_gauges(pool: Pool, clients: Mapping[Market, VenueClient]) -> None:
     while True:
         for market, client in clients.items():
-            for egress, used in enumerate(client.budgets()):
-                metrics.set_budget_used(market, egress, used)
+            for egress, reading in enumerate(client.egress_readings()):
+                metrics.set_egress(market, egress, reading)
         try:
             row = await pool.fetchrow(GAUGES)
             if row is not None:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from marketbot.domain.egress import Egress
 from marketbot.store.workers import Process
 
 _PROC = Path("/proc")
@@ -44,9 +45,9 @@ def _started(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[_STARTED_FIELD]
 
 
-def bindable(egress: Sequence[str | None]) -> tuple[int, ...]:
-    """Return the numbers of the addresses that this machine can send from; None is whatever the system picks."""
-    return tuple(number for number, address in enumerate(egress) if address is None or _can_bind(address))
+def ways_out(egress: Sequence[Egress | None]) -> tuple[int, ...]:
+    """Return the numbers of those that this machine can send through; None is whatever the system picks."""
+    return tuple(number for number, way in enumerate(egress) if way is None or way.is_proxy or _can_bind(way.host))
 
 
 def _can_bind(address: str) -> bool:

@@ -110,7 +110,7 @@ class BinanceFace:
         if limit is not None and used > limit:
             if self.sources.refused(source) > self._limits.binance_refusals_before_ban:
                 until = now + self._limits.binance_ban_s
-                self.sources.ban(source, until)
+                self.sources.ban(source, until, now)
                 raise self._banned(source, until, now)
             wait_s = int(MINUTE_S - now % MINUTE_S) + 1
             raise self._too_many(limit, wait_s, headers)
@@ -193,7 +193,7 @@ class BinanceFace:
             return Reply(b"", fate=_LOST[rule.kind], delay_s=delay_s)
         if rule.kind is FaultKind.BAN_418:
             until = now + rule.retry_after_s
-            self.sources.ban(source, until)
+            self.sources.ban(source, until, now)
             error = self._banned(source, until, now)
         elif rule.kind is FaultKind.RATE_LIMIT_429:
             error = self._too_many(self._limits.binance_ip_weight_1m or 2400, rule.retry_after_s)

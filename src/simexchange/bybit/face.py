@@ -131,7 +131,7 @@ class BybitFace:
         used = self.sources.add(source, now, SOURCE_WINDOW_S, 1, aligned=False)
         if limit is None or used <= limit:
             return False
-        self.sources.ban(source, now + self._limits.bybit_ban_s)
+        self.sources.ban(source, now + self._limits.bybit_ban_s, now)
         return True
 
     def _identify(self, request: Request, now: float) -> Account:
@@ -207,7 +207,7 @@ class BybitFace:
         if rule.kind in _LOST:
             return Reply(b"", fate=_LOST[rule.kind], delay_s=delay_s)
         if rule.kind is FaultKind.BAN_418:
-            self.sources.ban(source, now + rule.retry_after_s)
+            self.sources.ban(source, now + rule.retry_after_s, now)
             return Reply(b"403, access too frequent", 403, headers, b"text/plain", delay_s=delay_s)
         if rule.kind is FaultKind.RATE_LIMIT_429:
             body = self._body(10006, "Too many visits. Exceeded the API Rate Limit.", b"{}", b"{}", now)

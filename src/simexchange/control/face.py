@@ -34,6 +34,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/ledger"): record_calls.ledger,
     ("GET", "/positions"): record_calls.positions,
     ("GET", "/protection"): record_calls.protection,
+    ("GET", "/bans"): record_calls.bans,
     ("GET", "/stats"): record_calls.stats,
 }
 

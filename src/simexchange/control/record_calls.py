@@ -76,6 +76,17 @@ def protection(call: ControlCall) -> dict[str, Any]:
     return {"episodes": rows, "at": now}
 
 
+def bans(call: ControlCall) -> dict[str, Any]:
+    """GET /bans?venue=&environment=: each source's latest ban, and how many requests came during it."""
+    now = call.world.clock.now()
+    rows = [
+        {"venue": place[0], "environment": place[1], "source": source, **asdict(ban), "over": ban.until <= now}
+        for place in call.places()
+        for source, ban in call.world.faces[place].sources.bans.items()
+    ]
+    return {"bans": rows, "at": now}
+
+
 def stats(call: ControlCall) -> dict[str, Any]:
     """GET /stats: requests by venue and path, connections, CPU seconds, peak memory."""
     used = resource.getrusage(resource.RUSAGE_SELF)

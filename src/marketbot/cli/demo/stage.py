@@ -15,6 +15,7 @@ from pathlib import Path
 from marketbot.audit.control import SimulatorControl
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.store_session import StoreSession
+from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
 from marketbot.settings import LogLevel, Settings
 from marketbot.store.pool import connect
@@ -70,9 +71,9 @@ async def put_up(data_dir: Path | None, *, seed: int, keep: bool, progress: Call
             await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
 
-def egress_addresses() -> tuple[str, ...]:
+def egress_addresses() -> tuple[Egress, ...]:
     """Return the loopback addresses that this system lets a socket be bound to; Linux does all of 127.0.0.0/8."""
-    return tuple(address for address in EGRESS_CANDIDATES if _bindable(address))
+    return tuple(Egress.parse(address) for address in EGRESS_CANDIDATES if _bindable(address))
 
 
 def _bindable(address: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from marketbot.cli.doctor.finding import Finding, advice, fine, wrong
+from marketbot.domain.egress import Egress
 from marketbot.domain.errors import MarketBotError
 from marketbot.settings import Settings
 from marketbot.store.embedded import EmbeddedPostgresError
@@ -89,15 +90,16 @@ def _vault_key(path: Path) -> Finding:
     return fine("vault key", f"{path}, for its owner only.")
 
 
-def _egress(addresses: tuple[str, ...]) -> Finding:
-    missing = [address for address in addresses if not _bindable(address)]
+def _egress(ways: tuple[Egress, ...]) -> Finding:
+    missing = [way.host for way in ways if not way.is_proxy and not _bindable(way.host)]
     if missing:
         return wrong(
             "source addresses",
             f"This machine does not have {', '.join(missing)}.",
             "Add them to an interface, or change MARKETBOT_EGRESS_ADDRESSES.",
         )
-    return fine("source addresses", f"{len(addresses)} can be used.")
+    proxies = sum(way.is_proxy for way in ways)
+    return fine("source addresses", f"{len(ways) - proxies} can be used, beside {proxies} proxies.")
 
 
 def _bindable(address: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
@@ -15,6 +16,7 @@ from marketbot.domain.venue import Market
 from marketbot.ports import (
     AccountReading,
     Credential,
+    EgressReading,
     EntryOrder,
     ExitOrder,
     KeyReading,
@@ -136,7 +138,7 @@ class BinanceClient:
         self, credential: Credential, query: str, client_order_id: ClientOrderId | None, *, urgent: bool
     ) -> OrderReport | Absent | VenueFault:
         answer = await self._session.signed(
-            credential, "GET", urls.ORDER, query, cost=urls.ONE, timeout_s=self._timeouts.look_s, urgent=urgent
+            credential, "GET", urls.ORDER, query, cost=urls.ONE, timeout_s=self._timeouts.look_s, urgent=urgent, vital=True
         )
         if isinstance(answer, Refusal):
             return Absent() if answer.fault.error_class is ErrorClass.NOT_FOUND else answer.fault
@@ -208,8 +210,11 @@ class BinanceClient:
 
     # For the metrics page.
 
-    def budgets(self) -> list[float]:
-        return self._line.pace.used()
+    def egress_readings(self) -> list[EgressReading]:
+        return self._line.egress_readings()
+
+    def set_shares(self, shares: Sequence[Fraction]) -> None:
+        self._line.pace.set_shares(shares)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""
@@ -228,7 +233,7 @@ class BinanceClient:
         self, credential: Credential, path: str, instrument: Instrument, read: Callable[[Any], RestingOrder]
     ) -> tuple[RestingOrder, ...] | VenueFault:
         answer = await self._session.signed(
-            credential, "GET", path, encode.by_symbol(instrument), cost=urls.ONE, timeout_s=self._timeouts.read_s
+            credential, "GET", path, encode.by_symbol(instrument), cost=urls.ONE, timeout_s=self._timeouts.read_s, vital=True
         )
         return self._value(answer, lambda rows: tuple(read(row) for row in rows))
 

@@ -16,12 +16,10 @@ from marketbot.venues.binance.decode import BAD_SHAPE
 from marketbot.venues.binance.errors import UNAVAILABLE, classify
 from marketbot.venues.binance.signing import public_request, signed_request
 from marketbot.venues.clock import VenueClock
+from marketbot.venues.feedback import note_fault
 from marketbot.venues.limits import Cost
 from marketbot.venues.line import Line, Timeouts
 from marketbot.venues.wire import Reply
-
-MARKET_EGRESS = 0
-"""Market-wide calls leave from the first address."""
 
 
 class BinanceSession:
@@ -37,15 +35,16 @@ class BinanceSession:
 
     async def public(self, path: str, cost: Cost, timeout_s: float) -> Any | Refusal:
         """Get a market-wide answer."""
+        egress = self.line.pace.market_egress
         reply = await self.line.send(
             lambda: public_request(path, host=self._host),
-            egress=MARKET_EGRESS,
+            egress=egress,
             account_id=None,
             cost=cost,
             urgent=False,
             timeout_s=timeout_s,
         )
-        return self._read(reply, MARKET_EGRESS, None, cost)
+        return self._read(reply, egress, None, cost)
 
     async def signed(
         self,
@@ -57,6 +56,7 @@ class BinanceSession:
         cost: Cost,
         timeout_s: float,
         urgent: bool = False,
+        vital: bool = False,
         keys: bool = False,
     ) -> Any | Refusal:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
@@ -74,8 +74,7 @@ class BinanceSession:
                 now_ms=self.clock.now_ms(),
             )
 
-        repeated = False
-        while True:
+        for last in (False, True):
             seen = self.clock.generation
             reply = await self.line.send(
                 request,
@@ -83,14 +82,15 @@ class BinanceSession:
                 account_id=credential.account_id,
                 cost=cost,
                 urgent=urgent,
+                vital=vital,
                 timeout_s=timeout_s,
                 keys=keys,
             )
             answer = self._read(reply, credential.egress, credential.account_id, cost, counted=not keys)
-            if type(answer) is not Refusal or repeated or not answer.answered or answer.fault.error_class is not ErrorClass.CLOCK:
-                return answer
+            if last or type(answer) is not Refusal or not answer.is_stale_clock:
+                break
             await self.clock.resync(seen, self.sync_clock)
-            repeated = True
+        return answer
 
     async def sync_clock(self) -> VenueFault | None:
         """Measure the venue's clock."""
@@ -106,7 +106,8 @@ class BinanceSession:
 
     async def keep_warm(self) -> None:
         """Keep sockets of every egress open."""
-        await self.line.keep_warm(public_request(urls.TIME, host=self._host), urls.ONE)
+        for egress, reply in await self.line.keep_warm(public_request(urls.TIME, host=self._host), urls.ONE):
+            self._read(reply, egress, None, urls.ONE)
 
     def _read(
         self, reply: Reply | Refusal, egress: int, account_id: AccountId | None, cost: Cost, *, counted: bool = True
@@ -122,17 +123,18 @@ class BinanceSession:
                 self.line.pace.note_egress_used(egress, int(used))
         if reply.status == 200:
             try:
-                return orjson.loads(reply.body)
+                found = orjson.loads(reply.body)
             except orjson.JSONDecodeError:
-                self.faults[ErrorClass.AMBIGUOUS] += 1
-                return unreadable(200)
-        fault = self._fault(reply)
+                fault = unreadable(200).fault
+            else:
+                if counted:
+                    self.line.guard.answered(egress, account_id)
+                return found
+        else:
+            fault = self._fault(reply)
         self.faults[fault.error_class] += 1
-        if fault.retry_after_s is not None and counted:
-            if fault.error_class is ErrorClass.EGRESS_RATE:
-                self.line.pace.block_egress(egress, fault.retry_after_s)
-            elif fault.error_class is ErrorClass.ACCOUNT_RATE and account_id is not None:
-                self.line.pace.block_account(account_id, cost.bucket, fault.retry_after_s)
+        if counted:
+            note_fault(self.line.pace, self.line.guard, fault, egress=egress, account_id=account_id, bucket=cost.bucket)
         return Refusal(fault, answered=True)
 
     def _fault(self, reply: Reply) -> VenueFault:

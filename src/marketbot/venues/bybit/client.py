@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
@@ -16,6 +17,7 @@ from marketbot.domain.venue import Market, PositionMode
 from marketbot.ports import (
     AccountReading,
     Credential,
+    EgressReading,
     EntryOrder,
     ExitOrder,
     KeyReading,
@@ -113,7 +115,7 @@ class BybitClient:
         query = encode.by_client_order_id(instrument, client_order_id)
         found: OrderReport | Absent | VenueFault = Absent()
         for path in (urls.REALTIME, urls.HISTORY):
-            answer = await self._session.get(credential, path, query, urgent=leg is not Leg.ENTRY)
+            answer = await self._session.get(credential, path, query, urgent=leg is not Leg.ENTRY, vital=True)
             found = self._value(answer, lambda result: decode.order(result["list"], client_order_id))
             if not isinstance(found, Absent):
                 return found
@@ -162,7 +164,7 @@ class BybitClient:
         return self._value(answer, lambda result: decode.positions(result["list"]))
 
     async def resting_orders(self, credential: Credential, instrument: Instrument) -> tuple[RestingOrder, ...] | VenueFault:
-        rows = await self._session.get_pages(credential, urls.REALTIME, encode.open_orders(instrument))
+        rows = await self._session.get_pages(credential, urls.REALTIME, encode.open_orders(instrument), vital=True)
         return self._value(rows, lambda found: tuple(decode.resting_order(row) for row in found))
 
     async def read_account(self, credential: Credential) -> AccountReading | VenueFault:
@@ -200,8 +202,11 @@ class BybitClient:
 
     # For the metrics page.
 
-    def budgets(self) -> list[float]:
-        return self._line.pace.used()
+    def egress_readings(self) -> list[EgressReading]:
+        return self._line.egress_readings()
+
+    def set_shares(self, shares: Sequence[Fraction]) -> None:
+        self._line.pace.set_shares(shares)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

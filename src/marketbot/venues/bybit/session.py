@@ -17,12 +17,10 @@ from marketbot.venues.bybit.decode import BAD_SHAPE
 from marketbot.venues.bybit.errors import classify
 from marketbot.venues.bybit.signing import public_get, signed_get, signed_post
 from marketbot.venues.clock import VenueClock
+from marketbot.venues.feedback import note_fault
 from marketbot.venues.limits import Cost
 from marketbot.venues.line import Line, Timeouts
 from marketbot.venues.wire import Reply
-
-MARKET_EGRESS = 0
-"""Market-wide calls leave from the first address."""
 
 MAX_PAGES = 20
 """More pages than any list has; a venue whose cursor never ends is not followed for ever."""
@@ -40,22 +38,23 @@ class BybitSession:
 
     async def public(self, path: str, query: str, timeout_s: float) -> Any | Refusal:
         """Get a market-wide result."""
+        egress = self.line.pace.market_egress
         reply = await self.line.send(
             lambda: public_get(path, query, host=self._host),
-            egress=MARKET_EGRESS,
+            egress=egress,
             account_id=None,
             cost=urls.PUBLIC,
             urgent=False,
             timeout_s=timeout_s,
         )
-        return self._read(reply, MARKET_EGRESS, None, urls.PUBLIC)
+        return self._read(reply, egress, None, urls.PUBLIC)
 
     async def public_pages(self, path: str, query: str, timeout_s: float) -> list[Any] | Refusal:
         """Get the rows of every page of a market-wide list."""
         return await _pages(lambda page: self.public(path, page, timeout_s), query)
 
     def get(
-        self, credential: Credential, path: str, query: str = "", *, urgent: bool = False
+        self, credential: Credential, path: str, query: str = "", *, urgent: bool = False, vital: bool = False
     ) -> Coroutine[Any, Any, Any | Refusal]:
         """Read something of an account."""
 
@@ -63,11 +62,13 @@ class BybitSession:
             now_ms = self.clock.now_ms()
             return signed_get(path, query, host=self._host, api_key=credential.api_key, signer=credential.signer, now_ms=now_ms)
 
-        return self._signed(credential, path, request, self.timeouts.look_s if urgent else self.timeouts.read_s, urgent)
+        return self._signed(credential, path, request, self.timeouts.look_s if urgent else self.timeouts.read_s, urgent, vital)
 
-    async def get_pages(self, credential: Credential, path: str, query: str, *, urgent: bool = False) -> list[Any] | Refusal:
+    async def get_pages(
+        self, credential: Credential, path: str, query: str, *, urgent: bool = False, vital: bool = False
+    ) -> list[Any] | Refusal:
         """Read the rows of every page of an account's list."""
-        return await _pages(lambda page: self.get(credential, path, page, urgent=urgent), query)
+        return await _pages(lambda page: self.get(credential, path, page, urgent=urgent, vital=vital), query)
 
     def post(
         self, credential: Credential, path: str, body: bytes, *, timeout_s: float, urgent: bool = False
@@ -78,7 +79,7 @@ class BybitSession:
             now_ms = self.clock.now_ms()
             return signed_post(path, body, host=self._host, api_key=credential.api_key, signer=credential.signer, now_ms=now_ms)
 
-        return self._signed(credential, path, request, timeout_s, urgent)
+        return self._signed(credential, path, request, timeout_s, urgent, False)
 
     async def sync_clock(self) -> VenueFault | None:
         """Measure the venue's clock."""
@@ -94,17 +95,17 @@ class BybitSession:
 
     async def keep_warm(self) -> None:
         """Keep sockets of every egress open."""
-        await self.line.keep_warm(public_get(urls.TIME, "", host=self._host), urls.PUBLIC)
+        for egress, reply in await self.line.keep_warm(public_get(urls.TIME, "", host=self._host), urls.PUBLIC):
+            self._read(reply, egress, None, urls.PUBLIC)
 
     async def _signed(
-        self, credential: Credential, path: str, request: Callable[[], bytes], timeout_s: float, urgent: bool
+        self, credential: Credential, path: str, request: Callable[[], bytes], timeout_s: float, urgent: bool, vital: bool
     ) -> Any | Refusal:
         """Call for an account. A refused timestamp is a definite refusal, so the call is made once more after a measurement."""
         if not credential.is_speakable:
             return Refusal(VenueFault(ErrorClass.KEY, "key_malformed", "the API key holds characters no key has"), answered=True)
         cost = urls.COST[path]
-        repeated = False
-        while True:
+        for last in (False, True):
             seen = self.clock.generation
             reply = await self.line.send(
                 request,
@@ -112,13 +113,14 @@ class BybitSession:
                 account_id=credential.account_id,
                 cost=cost,
                 urgent=urgent,
+                vital=vital,
                 timeout_s=timeout_s,
             )
             answer = self._read(reply, credential.egress, credential.account_id, cost)
-            if type(answer) is not Refusal or repeated or not answer.answered or answer.fault.error_class is not ErrorClass.CLOCK:
-                return answer
+            if last or type(answer) is not Refusal or not answer.is_stale_clock:
+                break
             await self.clock.resync(seen, self.sync_clock)
-            repeated = True
+        return answer
 
     def _read(self, reply: Reply | Refusal, egress: int, account_id: AccountId | None, cost: Cost) -> Any | Refusal:
         """Return the result of a success."""
@@ -129,14 +131,11 @@ class BybitSession:
             self._note_limit(reply, account_id, cost)
         code, text, result = _envelope(reply.body)
         if code == 0 and reply.status == 200 and result is not None:
+            self.line.guard.answered(egress, account_id)
             return result
         fault = classify(reply.status, code, text, self._retry_after_s(reply))
         self.faults[fault.error_class] += 1
-        if fault.retry_after_s is not None:
-            if fault.error_class is ErrorClass.EGRESS_RATE:
-                self.line.pace.block_egress(egress, fault.retry_after_s)
-            elif fault.error_class is ErrorClass.ACCOUNT_RATE and account_id is not None:
-                self.line.pace.block_account(account_id, cost.bucket, fault.retry_after_s)
+        note_fault(self.line.pace, self.line.guard, fault, egress=egress, account_id=account_id, bucket=cost.bucket)
         return Refusal(fault, answered=True)
 
     def _note_limit(self, reply: Reply, account_id: AccountId, cost: Cost) -> None:

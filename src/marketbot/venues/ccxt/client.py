@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
@@ -17,6 +19,7 @@ from marketbot.domain.venue import Market
 from marketbot.ports import (
     AccountReading,
     Credential,
+    EgressReading,
     EntryOrder,
     ExitOrder,
     KeyReading,
@@ -28,6 +31,7 @@ from marketbot.venues.ccxt.calls import Call, Calls
 from marketbot.venues.ccxt.decode import BAD_SHAPE
 from marketbot.venues.ccxt.dialect import Dialect, LookUp, ProtectionForm
 from marketbot.venues.ccxt.exchange import Exchange
+from marketbot.venues.guard import Guard
 from marketbot.venues.line import Timeouts
 from marketbot.venues.pace import Pace
 
@@ -41,14 +45,20 @@ class CcxtClient:
     """All accounts of one market of an exchange we do not speak natively."""
 
     def __init__(
-        self, market: Market, exchange: Exchange, dialect: Dialect, pace: Pace, timeouts: Timeouts | None = None
+        self,
+        market: Market,
+        exchange: Exchange,
+        dialect: Dialect,
+        pace: Pace,
+        guard: Guard,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.market = market
         self.traits = dialect.traits
         self._exchange = exchange
         self._dialect = dialect
         self._timeouts = timeouts or Timeouts()
-        self._calls = Calls(exchange, dialect.classify, pace, self._timeouts)
+        self._calls = Calls(exchange, dialect.classify, pace, guard, self._timeouts)
 
     async def open(self) -> None:
         """Import CCXT and load the markets; an unreachable exchange does not prevent the start."""
@@ -180,7 +190,7 @@ class CcxtClient:
         if self._dialect.look_up is LookUp.LISTS:
             return await self._find_in_lists(credential, instrument, client_order_id, params, urgent=urgent)
         body = await self._calls.signed(
-            credential, lambda ex: ex.fetch_order(None, symbol, params), self._timeouts.read_s, urgent=urgent
+            credential, lambda ex: ex.fetch_order(None, symbol, params), self._timeouts.read_s, urgent=urgent, vital=True
         )
         if isinstance(body, Refusal):
             if body.fault.error_class is not ErrorClass.NOT_FOUND:
@@ -207,12 +217,8 @@ class CcxtClient:
     ) -> OrderReport | Absent | VenueFault:
         symbol = self._unified(instrument)
         for method in ("fetch_open_orders", "fetch_canceled_and_closed_orders"):
-            rows = await self._calls.signed(
-                credential,
-                _listing(method, symbol, params),
-                self._timeouts.read_s,
-                urgent=urgent,
-            )
+            listing = _listing(method, symbol, params)
+            rows = await self._calls.signed(credential, listing, self._timeouts.read_s, urgent=urgent, vital=True)
             if isinstance(rows, Refusal):
                 return rows.fault
             for row in rows:
@@ -272,12 +278,8 @@ class CcxtClient:
         found: dict[str, RestingOrder] = {}
         kinds: tuple[dict[str, Any], ...] = ({}, {"trigger": True})
         for params in kinds:
-            rows = await self._calls.signed(
-                credential,
-                _listing("fetch_open_orders", symbol, params),
-                self._timeouts.read_s,
-                urgent=False,
-            )
+            listing = _listing("fetch_open_orders", symbol, params)
+            rows = await self._calls.signed(credential, listing, self._timeouts.read_s, urgent=False, vital=True)
             if isinstance(rows, Refusal):
                 return rows.fault
             try:
@@ -322,8 +324,12 @@ class CcxtClient:
 
     # For the metrics page.
 
-    def budgets(self) -> list[float]:
-        return self._calls.pace.used()
+    def egress_readings(self) -> list[EgressReading]:
+        rows = zip(self._calls.pace.readings(), self._calls.guard.states(), strict=True)
+        return [replace(row, breaker=state, breaker_openings=openings) for row, (state, openings) in rows]
+
+    def set_shares(self, shares: Sequence[Fraction]) -> None:
+        self._calls.pace.set_shares(shares)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

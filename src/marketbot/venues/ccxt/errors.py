@@ -107,4 +107,4 @@ def refusal_of(error: Exception, classify: Classify, sent: bool) -> Refusal:
 def _never_connected(error: BaseException) -> bool:
     """Tell from the HTTP library's own exception, which CCXT keeps as the cause, that no connection was made."""
     names = {each.__name__ for each in type(error.__cause__).__mro__}
-    return bool(names & {"ClientConnectorError", "ConnectionTimeoutError", "gaierror"})
+    return bool(names & {"ClientConnectorError", "ClientHttpProxyError", "ConnectionTimeoutError", "gaierror"})

@@ -12,9 +12,11 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from marketbot.domain.egress import Egress, EgressKind
 from marketbot.domain.ids import AccountId
 from marketbot.domain.venue import Environment, Profile
 from marketbot.ports import Credential
@@ -37,6 +39,8 @@ class Attempt:
         self.sent = False
 
 
+_METHODS = frozenset({"get", "post", "put", "delete", "patch"})
+
 ATTEMPT: ContextVar[Attempt] = ContextVar("ccxt_attempt")
 
 
@@ -51,7 +55,7 @@ class Exchange:
         environment: Environment,
         profile: Profile,
         url: str | None,
-        egress: Sequence[str | None],
+        egress: Sequence[Egress | None],
         ssl_context: ssl.SSLContext,
         timeout_s: float,
     ) -> None:
@@ -79,14 +83,13 @@ class Exchange:
         original = getattr(module, self.exchange_id, None)
         if original is None or self.exchange_id not in module.exchanges:
             raise HostRefused(f"CCXT knows no exchange {self.exchange_id!r}")
-        for address in self._egress:
-            connector = aiohttp.TCPConnector(
-                ssl=self._ssl_context, limit=MAX_CONNECTIONS, local_addr=None if address is None else (address, 0)
+        for way in self._egress:
+            self._sessions.append(
+                None if way is not None and way.kind is EgressKind.SOCKS5_PROXY else self._session(aiohttp, way)
             )
-            self._sessions.append(aiohttp.ClientSession(connector=connector))
         template = _observed(original, module.BaseError)(
             {
-                "session": self._sessions[0],
+                "session": next((each for each in self._sessions if each is not None), None),
                 "ssl_context": self._ssl_context,
                 "enableRateLimit": False,  # its throttler delays an account's second order and is blind to the address's limit
                 "timeout": int(self._timeout_s * 1000),
@@ -123,6 +126,27 @@ class Exchange:
             raise HostRefused(f"a simulation stays on this machine, {endpoint} does not")
         template.urls = {**template.urls, "api": _moved(template.urls["api"], str(endpoint))}
 
+    def _session(self, aiohttp: Any, way: Egress | None) -> Any:
+        """Return a pool of sockets that leave by one address, or through one proxy; TLS is spoken with the exchange behind it."""
+        bound = (way.host, 0) if way is not None and not way.is_proxy else None
+        connector = aiohttp.TCPConnector(ssl=self._ssl_context, limit=MAX_CONNECTIONS, local_addr=bound)
+        if way is None or not way.is_proxy:
+            return aiohttp.ClientSession(connector=connector)
+        session = aiohttp.ClientSession(connector=connector, proxy=str(way))
+        return _LoggedIn(session, aiohttp.encode_basic_auth(way.user, way.password)) if way.user else session
+
+    def usable(self, egress: int) -> bool:
+        """Tell whether calls can leave that way: CCXT's sockets know no SOCKS5."""
+        return 0 <= egress < len(self._sessions) and self._sessions[egress] is not None
+
+    def market_egress(self, wanted: int) -> int | None:
+        """Return where market-wide calls leave from: ``wanted``, or the first that can be used; have the template use it."""
+        ways = [wanted, *range(len(self._sessions))]
+        egress = next((each for each in ways if self.usable(each)), None)
+        if egress is not None:
+            self.template.session = self._sessions[egress]
+        return egress
+
     async def load(self, *, reload: bool = False) -> None:
         """Load the markets into the template; clones made before are forgotten, for they hold the old ones."""
         async with self._loading:
@@ -135,12 +159,13 @@ class Exchange:
         """Return the account's own view of the template."""
         found = self._clones.get(credential.account_id)
         secret = credential.secret.decode("ascii")
-        if found is not None and found.apiKey == credential.api_key and found.secret == secret:
+        session = self._sessions[credential.egress]
+        if found is not None and found.apiKey == credential.api_key and found.secret == secret and found.session is session:
             self._clones.move_to_end(credential.account_id)
             return found
         clone = copy.copy(self.template)
         clone.apiKey, clone.secret = credential.api_key, secret
-        clone.session = self._sessions[credential.egress]
+        clone.session = session
         self._clones[credential.account_id] = clone
         if len(self._clones) > MAX_CLONES:
             self._clones.popitem(last=False)
@@ -154,12 +179,27 @@ class Exchange:
     async def close(self) -> None:
         self._clones.clear()
         for session in self._sessions:
-            await session.close()
+            if session is not None:
+                await session.close()
         self._sessions.clear()
 
     @property
     def clones(self) -> int:
         return len(self._clones)
+
+
+class _LoggedIn:
+    """A session that shows the proxy its login with every request; CCXT calls one of these methods and nothing else of it."""
+
+    __slots__ = ("_headers", "_session")
+
+    def __init__(self, session: Any, login: str) -> None:
+        self._session = session
+        self._headers = {"Proxy-Authorization": login}
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._session, name)
+        return partial(found, proxy_headers=self._headers) if name in _METHODS else found
 
 
 def _leaves(urls: Any) -> list[str]:

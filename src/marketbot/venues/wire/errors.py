@@ -16,6 +16,7 @@ class WireFailure(StrEnum):
     CONNECT_FAILED = "connect_failed"
     CONNECT_TIMEOUT = "connect_timeout"
     TLS_REFUSED = "tls_refused"
+    PROXY_REFUSED = "proxy_refused"
     QUEUE_FULL = "queue_full"
     DEADLINE_BEFORE_SEND = "deadline_before_send"
     WRITE_REFUSED = "write_refused"

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections import deque
 
+from marketbot.domain.egress import Egress
 from marketbot.venues.wire.call import Call, Request, WaitingRoom
 from marketbot.venues.wire.connection import Connection
 from marketbot.venues.wire.connector import Connector
@@ -36,7 +37,7 @@ class Wire:
         endpoint: Endpoint,
         *,
         allowed_hosts: frozenset[str],
-        egress: str | None = None,
+        egress: Egress | None = None,
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = MAX_CONNECTIONS,
         reserved: int = 0,
