@@ -104,9 +104,7 @@ class BinanceClient:
             if not isinstance(found, Absent):
                 return found
         # What a conditional order became keeps its id, and the conditional service forgets before the order book does.
-        return await self._find_plain(
-            credential, encode.by_client_order_id(instrument, client_order_id), client_order_id, urgent=leg is not Leg.ENTRY
-        )
+        return await self._find_plain(credential, encode.by_client_order_id(instrument, client_order_id), client_order_id)
 
     async def _find_algo(
         self, credential: Credential, instrument: Instrument, client_order_id: ClientOrderId
@@ -129,16 +127,17 @@ class BinanceClient:
             return unreadable(200).fault
         if child is None:
             return report
-        found = await self._find_plain(credential, encode.by_order_id(instrument, child), None, urgent=True)
+        found = await self._find_plain(credential, encode.by_order_id(instrument, child), None)
         if isinstance(found, Absent):
             return VenueFault(ErrorClass.RETRYABLE, "child_unreadable", "it has triggered, but its order cannot be read yet")
         return found
 
     async def _find_plain(
-        self, credential: Credential, query: str, client_order_id: ClientOrderId | None, *, urgent: bool
+        self, credential: Credential, query: str, client_order_id: ClientOrderId | None
     ) -> OrderReport | Absent | VenueFault:
+        # An entry that is looked for may have been executed and be without a stop: no look-up waits behind ordinary calls.
         answer = await self._session.signed(
-            credential, "GET", urls.ORDER, query, cost=urls.ONE, timeout_s=self._timeouts.look_s, urgent=urgent, vital=True
+            credential, "GET", urls.ORDER, query, cost=urls.ONE, timeout_s=self._timeouts.look_s, urgent=True, vital=True
         )
         if isinstance(answer, Refusal):
             return Absent() if answer.fault.error_class is ErrorClass.NOT_FOUND else answer.fault

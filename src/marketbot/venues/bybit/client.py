@@ -115,7 +115,7 @@ class BybitClient:
         query = encode.by_client_order_id(instrument, client_order_id)
         found: OrderReport | Absent | VenueFault = Absent()
         for path in (urls.REALTIME, urls.HISTORY):
-            answer = await self._session.get(credential, path, query, urgent=leg is not Leg.ENTRY, vital=True)
+            answer = await self._session.get(credential, path, query, urgent=True, vital=True)
             found = self._value(answer, lambda result: decode.order(result["list"], client_order_id))
             if not isinstance(found, Absent):
                 return found

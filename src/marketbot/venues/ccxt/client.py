@@ -186,11 +186,10 @@ class CcxtClient:
             positions = await self.read_positions(credential, instrument, urgent=True)
             return positions if isinstance(positions, VenueFault) else _on_position(positions, leg, side)
         symbol, params = self._unified(instrument), self._dialect.find_params(client_order_id, leg)
-        urgent = leg is not Leg.ENTRY
         if self._dialect.look_up is LookUp.LISTS:
-            return await self._find_in_lists(credential, instrument, client_order_id, params, urgent=urgent)
+            return await self._find_in_lists(credential, instrument, client_order_id, params)
         body = await self._calls.signed(
-            credential, lambda ex: ex.fetch_order(None, symbol, params), self._timeouts.read_s, urgent=urgent, vital=True
+            credential, lambda ex: ex.fetch_order(None, symbol, params), self._timeouts.read_s, urgent=True, vital=True
         )
         if isinstance(body, Refusal):
             if body.fault.error_class is not ErrorClass.NOT_FOUND:
@@ -200,7 +199,7 @@ class CcxtClient:
         if leg.is_protective and child not in ("", "0"):
             # It has triggered: what became of it is told by the order it turned into.
             body = await self._calls.signed(
-                credential, lambda ex: ex.fetch_order(child, symbol), self._timeouts.read_s, urgent=urgent
+                credential, lambda ex: ex.fetch_order(child, symbol), self._timeouts.read_s, urgent=True
             )
             if isinstance(body, Refusal):
                 return body.fault
@@ -212,13 +211,11 @@ class CcxtClient:
         instrument: Instrument,
         client_order_id: ClientOrderId,
         params: dict[str, Any],
-        *,
-        urgent: bool,
     ) -> OrderReport | Absent | VenueFault:
         symbol = self._unified(instrument)
         for method in ("fetch_open_orders", "fetch_canceled_and_closed_orders"):
             listing = _listing(method, symbol, params)
-            rows = await self._calls.signed(credential, listing, self._timeouts.read_s, urgent=urgent, vital=True)
+            rows = await self._calls.signed(credential, listing, self._timeouts.read_s, urgent=True, vital=True)
             if isinstance(rows, Refusal):
                 return rows.fault
             for row in rows:
