@@ -19,6 +19,8 @@ from marketbot.execution.run import IntentRun, LegRun
 from marketbot.execution.siblings import position_went_away
 from marketbot.ports import ExitOrder
 
+LOOKS_AFTER_REFUSAL = 3
+"""Look-ups of an exit that was sent twice and refused: the first sending may have been what closed the position."""
 EXIT_ABSENCE_LOOKUPS = 3
 """Empty look-ups, with the position still there, after which a reduce-only order is sent again under its id."""
 MAX_EXIT_ATTEMPT = 33
@@ -42,7 +44,7 @@ async def run_exit(desk: Desk, run: IntentRun) -> None:
 
 
 async def _close_side(desk: Desk, run: IntentRun) -> bool:
-    """Close one side; False when there was nothing to close and nothing had been sent."""
+    """Close one side; False when there was nothing that an order of ours could close."""
     desk.closes.note(run.account_id, run.symbol, run.side, run.signal_id)
     leg = run.legs[Leg.EXIT]
     held = await held_now(desk, run)
@@ -52,12 +54,11 @@ async def _close_side(desk: Desk, run: IntentRun) -> bool:
         desk.journal.order_moved(run, leg, leg.move(OrderState.LAPSED), desk.clock.now())
         await position_went_away(desk, run, closed_by=None)
         return False
-    await close_position(desk, run, Leg.EXIT, held.qty if held else run.qty, closed_by="signal")
-    return True
+    return await close_position(desk, run, Leg.EXIT, held.qty if held else run.qty, closed_by="signal")
 
 
-async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *, closed_by: str) -> None:
-    """Send a reduce-only market order and see the position gone; returns only then.
+async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *, closed_by: str) -> bool:
+    """Send a reduce-only market order and see the position gone; returns only then, and tells whether the order had a part in it.
 
     A refusal that says there is nothing to reduce is settled by looking at the position. A rest that a fill left is closed by a
     further order: the fill of the first is on record.
@@ -71,16 +72,20 @@ async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *,
     if leg.state is OrderState.SUBMITTED:
         note_unconfirmed(desk, run, leg, None)
     tries = 0
+    worked = doubtful = False
     while True:
+        doubtful = doubtful or leg.state is OrderState.UNCONFIRMED
         if leg.state not in SETTLED:
             report = await _send_exit(desk, run, leg, qty, tries)
             if report is None:
                 tries += 1
                 continue
+        worked = worked or leg.state is OrderState.FILLED or leg.filled_qty > 0
         held = await _what_is_left(desk, run, leg, qty)
         if held is None:
-            await position_went_away(desk, run, closed_by=closed_by, exit_price=leg.average_price or None)
-            return
+            worked = worked or (doubtful and await _was_filled(desk, run, leg))
+            await position_went_away(desk, run, closed_by=closed_by if worked else None, exit_price=leg.average_price or None)
+            return worked
         qty = held.qty
         if leg.attempt + ATTEMPT_STEP > MAX_EXIT_ATTEMPT:
             desk.watch.emergency(run, "EXIT_REFUSED_TOO_OFTEN")
@@ -90,6 +95,16 @@ async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *,
         await desk.journal.order_planned(run, leg, desk.clock.now())
         await desk.clock.sleep(outcome.retry_delay_s(tries, None))
         tries += 1
+
+
+async def _was_filled(desk: Desk, run: IntentRun, leg: LegRun) -> bool:
+    """Tell whether an exit that was refused, for nothing is left to reduce, had closed the position when it was sent in doubt before."""
+    for tries in range(LOOKS_AFTER_REFUSAL):
+        await desk.clock.sleep(lookup_delay_s(tries))
+        seen = await look_up(desk, run, leg)
+        if isinstance(seen, OrderReport) and seen.filled_qty > 0:
+            return True
+    return False
 
 
 async def _send_exit(desk: Desk, run: IntentRun, leg: LegRun, qty: Decimal, tries: int) -> OrderReport | None:
