@@ -35,6 +35,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class DatabaseTls(StrEnum):
+    """How a database server elsewhere proves itself."""
+
+    VERIFY_FULL = "verify-full"
+    VERIFY_CA = "verify-ca"
+    DISABLE = "disable"
+
+
 class Settings(BaseSettings):
     """Lists are written with commas: ``MARKETBOT_EGRESS_ADDRESSES=203.0.113.7,203.0.113.8``."""
 
@@ -44,6 +52,8 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("database_url", "MARKETBOT_DATABASE_URL", "DATABASE_URL")
     )
     """A server of one's own; none means the embedded one."""
+    database_tls: DatabaseTls | None = None
+    """Less than a fully verified server elsewhere is connected to only if this says so; ``store.address`` reads the variable."""
     data_dir: Path = Field(default_factory=default_data_root)
     profile: Profile = Profile.LIVE
     simulator_ready_file: Path | None = None

@@ -15,6 +15,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
     told: dict[str, object] = {
         "MARKETBOT_DATA_DIR": settings.data_dir,
+        "MARKETBOT_DATABASE_TLS": None if settings.database_tls is None else settings.database_tls.value,
         "MARKETBOT_PROFILE": settings.profile.value,
         "MARKETBOT_SIMULATOR_READY_FILE": settings.simulator_ready_file,
         "MARKETBOT_SIMULATOR_CA_FILE": settings.simulator_ca_file,
