@@ -93,6 +93,12 @@ _UNPROTECTED = Gauge("marketbot_unprotected_positions", "Positions without a res
 _UNCONFIRMED = Gauge("marketbot_unconfirmed_orders", "Orders sent of which nobody knows yet.", registry=REGISTRY)
 _DEPTH = _children(Gauge("marketbot_queue_depth", "Accounts waiting in a lane.", ["lane"], registry=REGISTRY), Lane)
 _BUDGET = Gauge("marketbot_budget_used_ratio", "Share of a venue's budget used.", ["market", "egress"], registry=REGISTRY)
+_CONNECTIONS = Gauge(
+    "marketbot_database_connections", "Clients' sessions at the database server, all of them.", registry=REGISTRY
+)
+_CONNECTIONS_MAX = Gauge(
+    "marketbot_database_connections_max", "Sessions it takes, those kept for superusers left out.", registry=REGISTRY
+)
 MAX_BUDGET_SERIES = 4096
 
 _budgets: dict[tuple[Market, int], Gauge] = {}
@@ -142,6 +148,11 @@ def set_unconfirmed_orders(orders: int) -> None:
 
 def set_queue_depth(lane: Lane, accounts: int) -> None:
     _DEPTH[lane].set(accounts)
+
+
+def set_database_connections(used: int, usable: int) -> None:
+    _CONNECTIONS.set(used)
+    _CONNECTIONS_MAX.set(usable)
 
 
 def set_budget_used(market: Market, egress: int, ratio: float) -> None:

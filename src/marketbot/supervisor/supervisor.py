@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
+from marketbot.store.budget import Demand, Role
+from marketbot.store.connections import ConnectionBudgetError, check_budget
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from marketbot.store.installation import Installation, WrongProfileError, open_installation
 from marketbot.store.migrate import MigrationError, migrate
@@ -166,10 +168,18 @@ class Supervisor:
             connection = await connect(self.dsn, name="supervisor")
             try:
                 self.installation = await open_installation(connection, self.settings.profile)
+                await check_budget(connection, self._demands())
             finally:
                 await connection.close()
-        except (Unavailable, MigrationError, WrongProfileError) as error:
+        except (Unavailable, MigrationError, WrongProfileError, ConnectionBudgetError) as error:
             raise SupervisorError(str(error)) from error
+
+    def _demands(self) -> Sequence[Demand]:
+        """Say what the children may come to hold of the database's connections."""
+        return (
+            Demand(Role.API, 1, self.settings.api_pool_size),
+            Demand(Role.ENGINE, 1, self.settings.engine_pool_size),
+        )
 
     async def _start_simulator(self, seed: int) -> None:
         self._progress("simulator")
