@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from marketbot.domain.venue import Profile
 from marketbot.store.embedded.data_dir import default_data_root
 from marketbot.store.pool import POOL_SIZE_DEFAULT, POOL_SIZE_MAX
+from marketbot.store.replicas import REPLICAS_MAX
 
 ENGINE_POOL_SIZE_DEFAULT = 5
 """Half of what an engine could keep busy at times: server processes that work all the time keep their caches warm."""
@@ -52,6 +53,12 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("database_url", "MARKETBOT_DATABASE_URL", "DATABASE_URL")
     )
     """A server of one's own; none means the embedded one."""
+    replica_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        validation_alias=AliasChoices("replica_urls", "MARKETBOT_REPLICA_URLS", "REPLICA_URLS"),
+        max_length=REPLICAS_MAX,
+    )
+    """Read replicas of that server; the API sends them the reads that may be a moment old."""
     database_tls: DatabaseTls | None = None
     """Less than a fully verified server elsewhere is connected to only if this says so; ``store.address`` reads the variable."""
     data_dir: Path = Field(default_factory=default_data_root)
@@ -82,7 +89,7 @@ class Settings(BaseSettings):
     def _given(cls, value: Any) -> Any:
         return value or None
 
-    @field_validator("egress_addresses", "trusted_proxies", mode="before")
+    @field_validator("egress_addresses", "trusted_proxies", "replica_urls", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

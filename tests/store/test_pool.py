@@ -125,6 +125,23 @@ async def test_pool_outlives_the_death_of_the_server(place: Path) -> None:
             assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(4))) == [1] * 4
 
 
+async def test_a_server_that_hangs_up_between_two_statements_of_a_borrowed_connection_is_unavailable(database: str) -> None:
+    killer = await connect(database, name="killer")
+    pool = await open_pool(database, name="test", size=1)
+    try:
+        async with pool.acquire() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await killer.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+            with pytest.raises(Unavailable), away_as_unavailable():
+                await connection.fetchval("SELECT 1")
+            with pytest.raises(Unavailable), away_as_unavailable():
+                await connection.fetchval("SELECT 1")
+        assert await pool.fetchval("SELECT 1") == 1
+    finally:
+        await pool.close()
+        await killer.close()
+
+
 async def test_statement_time_out_is_unavailable(database: str) -> None:
     connection = await connect(database, name="test", statement_timeout_s=0.05)
     try:

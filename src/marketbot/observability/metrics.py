@@ -99,6 +99,17 @@ _CONNECTIONS = Gauge(
 _CONNECTIONS_MAX = Gauge(
     "marketbot_database_connections_max", "Sessions it takes, those kept for superusers left out.", registry=REGISTRY
 )
+_READS = Counter(
+    "marketbot_reads_total",
+    "Reads that may be stale, by the server that answered: primary or replica.",
+    ["target"],
+    registry=REGISTRY,
+)
+_READS_FROM = {True: _READS.labels("replica"), False: _READS.labels("primary")}
+_REPLICA_UP = Gauge(
+    "marketbot_replica_up", "1 while a replica is read from, 0 while it is left out.", ["replica"], registry=REGISTRY
+)
+_REPLICA_LAG = Gauge("marketbot_replica_lag_seconds", "How far a replica is behind the primary.", ["replica"], registry=REGISTRY)
 MAX_BUDGET_SERIES = 4096
 
 _budgets: dict[tuple[Market, int], Gauge] = {}
@@ -153,6 +164,16 @@ def set_queue_depth(lane: Lane, accounts: int) -> None:
 def set_database_connections(used: int, usable: int) -> None:
     _CONNECTIONS.set(used)
     _CONNECTIONS_MAX.set(usable)
+
+
+def count_read(*, replica: bool) -> None:
+    _READS_FROM[replica].inc()
+
+
+def set_replica(number: int, *, up: bool, lag_s: float) -> None:
+    """Note how a replica stands, by its number in REPLICA_URLS; those are bounded (``store.replicas.REPLICAS_MAX``)."""
+    _REPLICA_UP.labels(str(number)).set(1 if up else 0)
+    _REPLICA_LAG.labels(str(number)).set(lag_s)
 
 
 def set_budget_used(market: Market, egress: int, ratio: float) -> None:

@@ -77,8 +77,9 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, MISCONFIGURED):
         return False
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg has one class for misuse and for a connection or pool that was closed under the caller.
-        return "is closed" in str(error) or "is closing" in str(error)
+        # asyncpg has one class for misuse and for a connection or pool that was closed under the caller. A borrowed connection
+        # whose server hangs up between two statements is taken back by the pool at once.
+        return any(words in str(error) for words in ("is closed", "is closing", "released back to the pool"))
     return isinstance(error, AWAY)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from marketbot.settings import Settings
 
-_OURS = ("MARKETBOT_", "DATABASE_URL")
+_OURS = ("MARKETBOT_", "DATABASE_URL", "REPLICA_URLS")
 
 
 def child_environment(settings: Settings) -> Mapping[str, str]:
@@ -32,6 +32,8 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
     }
     if settings.database_url is not None:
         told["DATABASE_URL"] = settings.database_url.get_secret_value()
+    if settings.replica_urls:
+        told["REPLICA_URLS"] = ",".join(url.get_secret_value() for url in settings.replica_urls)
     if settings.operator_token is not None:
         told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
     return inherited | {name: str(value) for name, value in told.items() if value is not None}

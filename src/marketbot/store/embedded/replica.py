@@ -35,12 +35,14 @@ async def make_replica(
 ) -> EmbeddedPostgres:
     """Copy a running primary below `data_dir` unless that was done, and return the replica, to be started like any server.
 
+    `data_dir` is absolute.
+
     Raises: EmbeddedPostgresError when the primary cannot be copied, or the place holds a server that is no replica.
     """
-    place = DataDir(data_dir.absolute())
+    place = DataDir(data_dir)
     user = ServerUser.current()
-    if (place.cluster / "PG_VERSION").exists():
-        if not (place.cluster / STANDBY_MARK).exists():
+    if _is_there(place.cluster / "PG_VERSION"):
+        if not _is_there(place.cluster / STANDBY_MARK):
             raise EmbeddedPostgresError(f"The database in {place.root} is no replica; choose another place for one.")
     else:
         endpoint = primary.endpoint
@@ -51,6 +53,10 @@ async def make_replica(
         binaries = await asyncio.to_thread(Binaries.usable_by, user, place.binaries)
         await asyncio.to_thread(_copy, endpoint, place, binaries, user)
     return EmbeddedPostgres(data_dir, settings={**REPLICA_SETTINGS, **(settings or {})})
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists()
 
 
 async def _allow_streaming(primary: EmbeddedPostgres) -> None:
