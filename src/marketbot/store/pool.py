@@ -151,6 +151,18 @@ async def connect(dsn: str, *, name: str, statement_timeout_s: float = COMMANDS.
     return connection
 
 
+async def connect_bare(dsn: str, *, name: str) -> DirectConnection:
+    """Open a session with the server's own settings instead of ours, to look at them.
+
+    Raises: Unavailable when the server is away, ValueError when the TLS mode is not acceptable.
+    """
+    arguments = _arguments(dsn, name, COMMANDS)
+    arguments["server_settings"] = {"application_name": f"marketbot {name}"}
+    with away_as_unavailable():
+        connection: DirectConnection = await asyncpg.connect(dsn, **arguments)
+    return connection
+
+
 def _arguments(dsn: str, name: str, timeouts: Timeouts) -> dict[str, Any]:
     tls = tls_for(dsn)
     return {
