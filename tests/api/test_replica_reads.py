@@ -40,28 +40,30 @@ async def test_a_page_comes_from_the_replica_while_it_is_fit(
         connection = await connect(primary.dsn, name="test")
         await open_installation(connection, Profile.SIMULATION)
         await connection.close()
-        async with await make_replica(primary, new_place(place.parent)) as replica:
-            async with running(primary.dsn, tmp_path, replica_urls=replica.dsn) as api:
-                assert (await api.post(BODY)).status == 202
-                before = await reads(api, "replica")
+        async with (
+            await make_replica(primary, new_place(place.parent)) as replica,
+            running(primary.dsn, tmp_path, replica_urls=replica.dsn) as api,
+        ):
+            assert (await api.post(BODY)).status == 202
+            before = await reads(api, "replica")
 
-                async def from_replica() -> bool:
-                    answer = await api.get("/v1/signals/1/accounts")
-                    assert (answer.status, answer.json["simulated"]) == (200, True)
-                    return await reads(api, "replica") > before
+            async def from_replica() -> bool:
+                answer = await api.get("/v1/signals/1/accounts")
+                assert (answer.status, answer.json["simulated"]) == (200, True)
+                return await reads(api, "replica") > before
 
-                await until(from_replica)
-                assert 'marketbot_replica_up{replica="1"} 1.0' in (await api.get("/metrics")).body.decode()
+            await until(from_replica)
+            assert 'marketbot_replica_up{replica="1"} 1.0' in (await api.get("/metrics")).body.decode()
 
-                await replica.stop()
-                for _ in range(5):
-                    assert (await api.get("/v1/signals/1/accounts")).status == 200
-                assert (await api.post(BODY.replace(b"BTC", b"ETH"))).status == 202
+            await replica.stop()
+            for _ in range(5):
+                assert (await api.get("/v1/signals/1/accounts")).status == 200
+            assert (await api.post(BODY.replace(b"BTC", b"ETH"))).status == 202
 
-                async def left_out() -> bool:
-                    return 'marketbot_replica_up{replica="1"} 0.0' in (await api.get("/metrics")).body.decode()
+            async def left_out() -> bool:
+                return 'marketbot_replica_up{replica="1"} 0.0' in (await api.get("/metrics")).body.decode()
 
-                await until(left_out)
+            await until(left_out)
 
 
 def test_the_setting_is_a_list_that_children_get_and_nobody_prints(monkeypatch: pytest.MonkeyPatch) -> None:
