@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from tests.faults.installation import open_installation_with
 
-from marketbot.settings import ENGINE_POOL_SIZE_DEFAULT
+from marketbot.domain.venue import Profile
+from marketbot.settings import ENGINE_POOL_SIZE_DEFAULT, Settings
 from marketbot.store.budget import (
     BACKUP_RESERVE,
     DIRECT,
@@ -22,6 +24,7 @@ from marketbot.store.budget import (
 from marketbot.store.connections import ConnectionBudgetError, check_budget, usage
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.pool import connect
+from marketbot.supervisor import Supervisor, SupervisorError
 
 RESERVE = OPERATOR_RESERVE + BACKUP_RESERVE
 
@@ -83,3 +86,11 @@ async def test_live_sessions_are_counted_and_a_start_without_room_is_refused(pla
         finally:
             for each in (*crowd, connection):
                 await each.close()
+
+
+async def test_a_service_that_would_not_fit_says_what_to_change_and_does_not_start(place: Path, tmp_path: Path) -> None:
+    settings = {"max_connections": "20", "superuser_reserved_connections": "3", "max_wal_senders": "0"}
+    async with EmbeddedPostgres(place, settings=settings) as server:
+        wanted = Settings(data_dir=tmp_path, database_url=SecretStr(server.dsn), profile=Profile.SIMULATION)
+        with pytest.raises(SupervisorError, match=r"1 x api of 10\+0, 1 x engine of 5\+2.*Set max_connections to 28 or more"):
+            await Supervisor(wanted).start()
