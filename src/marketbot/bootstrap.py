@@ -34,7 +34,7 @@ from marketbot.settings import Role, Settings
 from marketbot.store.installation import Installation, open_installation
 from marketbot.store.instruments import replace_known_symbols
 from marketbot.store.journal import PostgresJournal
-from marketbot.store.listen import Listener
+from marketbot.store.listen import Line, Listener
 from marketbot.store.planning import PostgresPlanning
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.runs import load_guards
@@ -83,6 +83,7 @@ class Engine:
     pool: Pool
     installation: Installation
     journal: PostgresJournal
+    line: Line
     listeners: list[Listener]
     markets: Markets
     data: MarketData
@@ -137,8 +138,7 @@ class Engine:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.journal.close()
         await self.markets.close()
-        for listener in self.listeners:
-            await listener.close()
+        await self.line.close()
         await self.presence.close()
         await self.pool.close()
 
@@ -208,9 +208,9 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     desk = Desk(clients, journal, clock, controls.switches, ExecutionWatch())
     locks = AccountLocks()
     reconciler = Reconciler(desk, pool, keyring, locks, data.instruments.get, tag=installation.tag)
-    listeners = [Listener(dsn, [channel], name=f"engine {channel} {process.instance}") for channel in CHANNELS]
-    for listener in listeners:
-        listener.start()
+    line = Line(dsn, name=f"engine nudges {process.instance}")
+    listeners = [line.listener([channel]) for channel in CHANNELS]
+    line.start()
     executor = Executor(desk, locks, reconciler, lambda run: load_guards(pool, [run], installation.tag))
     dispatcher = Dispatcher(
         pool,
@@ -236,6 +236,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         pool=pool,
         installation=installation,
         journal=journal,
+        line=line,
         listeners=listeners,
         markets=markets,
         data=data,

@@ -17,9 +17,12 @@ from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
 from marketbot.store.embedded.data_dir import default_data_root
 from marketbot.store.pool import POOL_SIZE_DEFAULT, POOL_SIZE_MAX
+from marketbot.store.replicas import REPLICAS_MAX
 
 ENGINE_POOL_SIZE_DEFAULT = 5
 """Half of what an engine could keep busy at times: server processes that work all the time keep their caches warm."""
+PROCESSES_MAX = 32
+"""Processes of a kind that one `marketbot up` starts; an address is divided among sixteen executors at most."""
 MAX_EGRESS_ADDRESSES = 256
 MAX_TRUSTED_PROXIES = 64
 
@@ -44,6 +47,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class DatabaseTls(StrEnum):
+    """How a database server elsewhere proves itself."""
+
+    VERIFY_FULL = "verify-full"
+    VERIFY_CA = "verify-ca"
+    DISABLE = "disable"
+
+
 class Settings(BaseSettings):
     """Lists are written with commas: ``MARKETBOT_EGRESS_ADDRESSES=203.0.113.7,203.0.113.8``."""
 
@@ -53,6 +64,14 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("database_url", "MARKETBOT_DATABASE_URL", "DATABASE_URL")
     )
     """A server of one's own; none means the embedded one."""
+    replica_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        validation_alias=AliasChoices("replica_urls", "MARKETBOT_REPLICA_URLS", "REPLICA_URLS"),
+        max_length=REPLICAS_MAX,
+    )
+    """Read replicas of that server; the API sends them the reads that may be a moment old."""
+    database_tls: DatabaseTls | None = None
+    """Less than a fully verified server elsewhere is connected to only if this says so; ``store.address`` reads the variable."""
     data_dir: Path = Field(default_factory=default_data_root)
     profile: Profile = Profile.LIVE
     simulator_ready_file: Path | None = None
@@ -64,6 +83,10 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65_535)
+    api_processes: int = Field(default=1, ge=1, le=PROCESSES_MAX)
+    """HTTP processes that `marketbot up` starts, on ports that follow ``api_port``."""
+    engine_processes: int = Field(default=1, ge=1, le=PROCESSES_MAX)
+    """Engine processes that it starts, on metrics ports that follow ``metrics_port``. They share the accounts."""
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PLANNER, Role.EXECUTOR)
@@ -84,7 +107,7 @@ class Settings(BaseSettings):
     def _given(cls, value: Any) -> Any:
         return value or None
 
-    @field_validator("trusted_proxies", "roles", mode="before")
+    @field_validator("trusted_proxies", "roles", "replica_urls", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

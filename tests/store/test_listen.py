@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from marketbot.store import listen as module
-from marketbot.store.listen import Listener
+from marketbot.store.listen import Line, Listener
 
 PATIENCE_S = 10.0
 NEVER_S = 0.05
@@ -24,8 +24,10 @@ async def speaker(database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Re
 
 @pytest.fixture
 async def listener(database: str) -> AsyncIterator[Listener]:
-    async with Listener(database, ["signal", "chunk"]) as listener:
-        await asyncio.wait_for(listener.connected.wait(), PATIENCE_S)
+    line = Line(database)
+    listener = line.listener(["signal", "chunk"])
+    async with line:
+        await asyncio.wait_for(line.connected.wait(), PATIENCE_S)
         # The first nudge only says "you are connected now".
         assert await listener.wait("signal", PATIENCE_S)
         assert await listener.wait("chunk", PATIENCE_S)
@@ -43,7 +45,7 @@ async def test_a_cancellation_that_comes_with_a_nudge_is_obeyed(
 ) -> None:
     waiter = asyncio.create_task(listener.wait("signal", 60))
     await asyncio.sleep(0)
-    listener._nudge(None, 0, "signal", "")
+    listener.hear("signal")
     waiter.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiter
@@ -80,7 +82,9 @@ async def test_a_silent_line_is_given_up(
 ) -> None:
     monkeypatch.setattr(module, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(module, "HEARTBEAT_TIMEOUT_S", 0.2)
-    async with Listener(database, ["signal"], name="deaf") as listener:
+    line = Line(database, name="deaf")
+    listener = line.listener(["signal"])
+    async with line:
         assert await listener.wait("signal", PATIENCE_S)
         frozen = await speaker.fetchval("SELECT pid FROM pg_stat_activity WHERE application_name = 'marketbot deaf'")
         os.kill(frozen, signal.SIGSTOP)  # the socket stays open, nobody answers
@@ -91,13 +95,32 @@ async def test_a_silent_line_is_given_up(
 
 
 async def test_a_store_that_is_away_is_only_silence() -> None:
-    async with Listener("postgresql://a@/x?host=/nonexistent", ["signal"]) as listener:
+    line = Line("postgresql://a@/x?host=/nonexistent")
+    listener = line.listener(["signal"])
+    async with line:
         assert not await listener.wait("signal", NEVER_S)
-        assert not listener.connected.is_set()
+        assert not line.connected.is_set()
 
 
 async def test_an_unacceptable_address_is_told_to_the_waiter() -> None:
-    async with Listener("postgresql://a@db.example.com/x?sslmode=require", ["signal"]) as listener:
+    line = Line("postgresql://a@db.example.com/x?sslmode=require")
+    listener = line.listener(["signal"])
+    async with line:
         await listener.wait("signal", NEVER_S)
         with pytest.raises(ValueError, match="sslmode"):
             await listener.wait("signal", NEVER_S)
+
+
+async def test_several_loops_share_one_connection_and_none_takes_anothers_nudge(
+    database: str, speaker: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    line = Line(database, name="shared")
+    first, second, other = line.listener(["account"]), line.listener(["account"]), line.listener(["control"])
+    async with line:
+        for listener, channel in ((first, "account"), (second, "account"), (other, "control")):
+            assert await listener.wait(channel, PATIENCE_S)
+        await speaker.execute("NOTIFY account")
+        assert await first.wait("account", PATIENCE_S)
+        assert await second.wait("account", PATIENCE_S)
+        assert not await other.wait("control", NEVER_S)
+        assert await speaker.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'marketbot shared'") == 1

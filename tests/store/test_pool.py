@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from marketbot.store import pool as module
 from marketbot.store.address import hosts, is_local, tls_for
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.pool import POOL_SIZE_MAX, Unavailable, away_as_unavailable, connect, is_unavailable, open_pool
+from marketbot.store.timeouts import REQUESTS, Timeouts
 
 
 async def test_native_types_come_back_as_sent(database: str) -> None:
@@ -122,6 +125,23 @@ async def test_pool_outlives_the_death_of_the_server(place: Path) -> None:
             assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(4))) == [1] * 4
 
 
+async def test_a_server_that_hangs_up_between_two_statements_of_a_borrowed_connection_is_unavailable(database: str) -> None:
+    killer = await connect(database, name="killer")
+    pool = await open_pool(database, name="test", size=1)
+    try:
+        async with pool.acquire() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await killer.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+            with pytest.raises(Unavailable), away_as_unavailable():
+                await connection.fetchval("SELECT 1")
+            with pytest.raises(Unavailable), away_as_unavailable():
+                await connection.fetchval("SELECT 1")
+        assert await pool.fetchval("SELECT 1") == 1
+    finally:
+        await pool.close()
+        await killer.close()
+
+
 async def test_statement_time_out_is_unavailable(database: str) -> None:
     connection = await connect(database, name="test", statement_timeout_s=0.05)
     try:
@@ -200,7 +220,7 @@ def test_hosts_of_a_dsn(monkeypatch: pytest.MonkeyPatch, dsn: str, expected: lis
 
 def test_remote_server_is_verified_in_full_by_default() -> None:
     context = tls_for("postgresql://u:p@db.example.com/x")
-    assert context is not None
+    assert isinstance(context, ssl.SSLContext)
     assert context.check_hostname
     assert context.verify_mode.name == "CERT_REQUIRED"
 
@@ -215,3 +235,41 @@ def test_unverified_tls_is_refused_with_a_sentence(mode: str) -> None:
 def test_local_server_needs_no_tls() -> None:
     assert tls_for("postgresql://u@/x?host=/run/pg") is None
     assert tls_for("postgresql://u:p@127.0.0.1/x?sslmode=require") is None
+
+
+async def test_waiting_for_a_connection_is_bounded(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ACQUIRE_TIMEOUT_S", 0.05)
+    pool = await open_pool(database, name="test", size=1)
+    async with pool:
+        async with pool.acquire() as held:
+            for wait in (pool.fetchval("SELECT 1"), pool.execute("SELECT 1")):
+                with pytest.raises(Unavailable), away_as_unavailable():
+                    await wait
+            assert await held.fetchval("SELECT 1") == 1
+        assert await pool.fetchval("SELECT 1") == 1
+
+
+async def test_each_kind_of_connection_has_its_own_time_outs(database: str) -> None:
+    asked = "SELECT ARRAY[current_setting('statement_timeout'), current_setting('lock_timeout')]"
+    pool = await open_pool(database, name="api", timeouts=REQUESTS)
+    async with pool:
+        assert await pool.fetchval(asked) == ["2s", "1500ms"]
+    pool = await open_pool(database, name="engine")
+    async with pool:
+        assert await pool.fetchval(asked) == ["20s", "15s"]
+
+
+async def test_a_lock_that_somebody_holds_is_waited_for_a_while_and_then_unavailable(database: str) -> None:
+    holder = await connect(database, name="holder")
+    pool = await open_pool(
+        database, name="test", size=1, timeouts=Timeouts(statement_s=30.0, lock_s=0.05, idle_in_transaction_s=30.0)
+    )
+    try:
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE signal IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(asyncpg.LockNotAvailableError) as caught:
+                await pool.fetchval("SELECT count(*) FROM signal")
+            assert is_unavailable(caught.value)
+    finally:
+        await pool.close()
+        await holder.close()

@@ -26,7 +26,7 @@ from marketbot.intake.service import Intake
 from marketbot.observability.logs import logger, register_secret
 from marketbot.ports import Clock
 from marketbot.settings import Settings
-from marketbot.store.pool import Pool
+from marketbot.store.pool import Pool, Unavailable
 from marketbot.vault.vault import Vault
 
 log = logger(__name__)
@@ -80,7 +80,7 @@ _BY_STATUS = {
 
 def _answer_exception(request: Request[Any, Any, State], error: Exception) -> Response[bytes]:
     spoken = language(request.headers.get("accept-language", ""))
-    if isinstance(error, StoreAway):
+    if isinstance(error, StoreAway | Unavailable):
         return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return api_problem(_BY_STATUS.get(error.status_code, ApiReason.PARAMETER_INVALID), spoken)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from marketbot.intake.refused import StoreAway
-from marketbot.store.pool import Connection, Pool, is_unavailable
+from marketbot.store.pool import POOL_SIZE_DEFAULT, Connection, Pool, is_unavailable
+from marketbot.store.reads import Reads
+from marketbot.store.replicas import Replicas
 
 STORE_TIMEOUT_S = 1.8
 LOOKUP_TIMEOUT_S = 0.8
@@ -20,15 +22,32 @@ OpenPool = Callable[[], Awaitable[Pool]]
 
 
 class Database:
-    """Opens its pool when it is first needed, so that the API answers 503 (not nothing at all) while the database is away."""
+    """Opens its pool when it is first needed, so that the API answers 503 (not nothing at all) while the database is away.
 
-    def __init__(self, pool: Pool | None = None, open_pool: OpenPool | None = None) -> None:
+    ``reads`` is for what may be a moment old: it goes to a replica once ``start`` has found one fit, to the primary otherwise.
+    """
+
+    def __init__(
+        self,
+        pool: Pool | None = None,
+        open_pool: OpenPool | None = None,
+        *,
+        replicas: Sequence[str] = (),
+        replica_pool_size: int = POOL_SIZE_DEFAULT,
+    ) -> None:
         if pool is None and open_pool is None:
             raise ValueError("a pool, or how to open one")
         self._pool = pool
         self._open_pool = open_pool
         self._opening = asyncio.Lock()
         self._tried_at = float("-inf")
+        self._replicas = Replicas(replicas, self.connection, pool_size=replica_pool_size) if replicas else None
+        self.reads = Reads(self.connection, self._replicas)
+
+    def start(self) -> None:
+        """Begin to look after the replicas, if there are any."""
+        if self._replicas is not None:
+            self._replicas.start()
 
     def __repr__(self) -> str:
         if self._pool is None:
@@ -63,7 +82,9 @@ class Database:
             return self._pool
 
     async def close(self) -> None:
-        """Close the pool if this object opened it."""
+        """Close the replicas' pools, and the pool if this object opened it."""
+        if self._replicas is not None:
+            await self._replicas.close()
         if self._pool is not None and self._open_pool is not None:
             await self._pool.close()
             self._pool = None

@@ -15,6 +15,7 @@ from marketbot.domain.ids import AccountId, SignalId
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.reasons import Language
 from marketbot.observability import metrics
+from marketbot.store.pool import Connection
 from marketbot.store.signals import MAX_PAGE, SignalAccount, signal_accounts, signal_summary
 
 PAGE_DEFAULT = 100
@@ -64,9 +65,12 @@ async def read_signal_accounts(request: OperatorRequest) -> Response[bytes]:
     if not (0 < signal_id <= MAX_ID and 0 <= after <= MAX_ID):
         return api_problem(ApiReason.PARAMETER_INVALID, spoken, "ids are positive and at most 2^63-1")
     database: Database = request.app.state.database
-    async with database.connection() as connection:
+
+    async def read(connection: Connection) -> tuple[list[SignalAccount], bool]:
         page = await signal_accounts(connection, SignalId(signal_id), AccountId(after), limit)
-        simulated = await connection.fetchval("SELECT profile = 'simulation' FROM installation")
+        return page, await connection.fetchval("SELECT profile = 'simulation' FROM installation")
+
+    page, simulated = await database.reads.read(read)
     next_after = page[-1].account_id if len(page) == limit else None
     accounts = [_account(account, spoken) for account in page]
     return _json({"simulated": bool(simulated), "accounts": accounts, "next_after": next_after})

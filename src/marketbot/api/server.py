@@ -15,6 +15,7 @@ from marketbot.api.database import Database
 from marketbot.observability.logs import configure_logs, logger
 from marketbot.settings import LogFormat, Settings
 from marketbot.store.pool import open_pool
+from marketbot.store.timeouts import REQUESTS
 from marketbot.vault.vault import Vault
 
 KEEP_ALIVE_S = 75
@@ -31,7 +32,12 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
 
     The database need not be there yet: until it is, signals are answered 503.
     """
-    database = Database(open_pool=lambda: open_pool(dsn, name="api", size=settings.api_pool_size))
+    database = Database(
+        open_pool=lambda: open_pool(dsn, name="api", size=settings.api_pool_size, timeouts=REQUESTS),
+        replicas=[url.get_secret_value() for url in settings.replica_urls],
+        replica_pool_size=settings.api_pool_size,
+    )
+    database.start()
     app = create_app(database, settings, vault=Vault.from_file(settings.vault_key_file))
     server = Server(
         app,

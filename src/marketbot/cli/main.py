@@ -53,11 +53,16 @@ def app() -> None:
 
 
 @commands.command()
-def up(json: Json = False, data_dir: DataDir = None) -> None:
-    """Run the service: database, engine and API, until Ctrl-C. DATABASE_URL replaces the embedded database."""
-    from marketbot.cli.service import run_service
+def up(
+    api: Annotated[int | None, typer.Option(min=1, max=32, help="HTTP processes, on ports one after the other.")] = None,
+    executors: Annotated[int | None, typer.Option(min=1, max=32, help="Engine processes; they share the accounts.")] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the service: database, engines and API, until Ctrl-C. DATABASE_URL replaces the embedded database."""
+    from marketbot.cli.service import run_service, with_processes
 
-    run_command(json, data_dir, run_service)
+    run_command(json, data_dir, lambda output, settings: run_service(output, with_processes(settings, api, executors)))
 
 
 @commands.command()
@@ -277,8 +282,28 @@ def egress(json: Json = False, data_dir: DataDir = None) -> None:
 
 
 @commands.command()
-def doctor(json: Json = False, data_dir: DataDir = None) -> None:
+def doctor(
+    postgres: Annotated[
+        bool, typer.Option("--postgres", help="Look at the database server's own settings and replicas.")
+    ] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="With --postgres: write recommended settings to this file, as a postgresql.conf.")
+    ] = None,
+    server_memory_gb: Annotated[
+        float | None, typer.Option(min=0.25, help="With --postgres: the server's memory (default: this machine's).")
+    ] = None,
+    server_cores: Annotated[int | None, typer.Option(min=1, help="With --postgres: its cores (default: this machine's).")] = None,
+    machines: Annotated[int, typer.Option(min=1, max=1_000, help="With --postgres: machines that run this installation.")] = 1,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
     """What is wrong with this installation, in plain words, and what to do."""
+    if postgres:
+        from marketbot.cli.doctor.postgres import PostgresOptions, run_postgres_doctor
+
+        options = PostgresOptions(write, server_memory_gb, server_cores, machines)
+        run_command(json, data_dir, lambda output, settings: run_postgres_doctor(output, settings, options))
+        return
     from marketbot.cli.doctor.command import run_doctor
 
     run_command(json, data_dir, run_doctor)

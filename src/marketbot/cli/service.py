@@ -57,6 +57,12 @@ async def run_service(output: Output, settings: Settings) -> None:
         await supervisor.stop()
 
 
+def with_processes(settings: Settings, api: int | None, executors: int | None) -> Settings:
+    """Return settings with as many processes as the command line says; what it leaves out stays."""
+    said = {"api_processes": api, "engine_processes": executors}
+    return settings.model_copy(update={name: count for name, count in said.items() if count is not None})
+
+
 def stop_on_signals() -> asyncio.Event:
     """Return an event that SIGTERM and SIGINT set."""
     asked = asyncio.Event()
@@ -86,6 +92,8 @@ def _tell(console: Console, supervisor: Supervisor, endpoints: Endpoints) -> Non
     settings = supervisor.settings
     console.print("MarketBot is running. Stop it with Ctrl-C.")
     console.print(f"  webhook         {endpoints.api_url}/v1/webhook/SOURCE/SECRET   (marketbot source add NAME)")
+    for url in endpoints.api_urls[1:]:
+        console.print(f"                  {url}")
     console.print(f"  operator token  {settings.operator_token_file}")
     console.print(f"  data            {settings.data_dir}")
     console.print(f"  logs            {log_directory(settings)}")

@@ -108,6 +108,23 @@ _OPENINGS = Counter("marketbot_breaker_openings_total", "How often a breaker ope
 _BREAKER_VALUE = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 MAX_EGRESS_PLACES = 4096
 """Pairs of market and address that are shown."""
+_CONNECTIONS = Gauge(
+    "marketbot_database_connections", "Clients' sessions at the database server, all of them.", registry=REGISTRY
+)
+_CONNECTIONS_MAX = Gauge(
+    "marketbot_database_connections_max", "Sessions it takes, those kept for superusers left out.", registry=REGISTRY
+)
+_READS = Counter(
+    "marketbot_reads_total",
+    "Reads that may be stale, by the server that answered: primary or replica.",
+    ["target"],
+    registry=REGISTRY,
+)
+_READS_FROM = {True: _READS.labels("replica"), False: _READS.labels("primary")}
+_REPLICA_UP = Gauge(
+    "marketbot_replica_up", "1 while a replica is read from, 0 while it is left out.", ["replica"], registry=REGISTRY
+)
+_REPLICA_LAG = Gauge("marketbot_replica_lag_seconds", "How far a replica is behind the primary.", ["replica"], registry=REGISTRY)
 
 
 class _Place:
@@ -171,6 +188,21 @@ def set_unconfirmed_orders(orders: int) -> None:
 
 def set_queue_depth(lane: Lane, accounts: int) -> None:
     _DEPTH[lane].set(accounts)
+
+
+def set_database_connections(used: int, usable: int) -> None:
+    _CONNECTIONS.set(used)
+    _CONNECTIONS_MAX.set(usable)
+
+
+def count_read(*, replica: bool) -> None:
+    _READS_FROM[replica].inc()
+
+
+def set_replica(number: int, *, up: bool, lag_s: float) -> None:
+    """Note how a replica stands, by its number in REPLICA_URLS; those are bounded (``store.replicas.REPLICAS_MAX``)."""
+    _REPLICA_UP.labels(str(number)).set(1 if up else 0)
+    _REPLICA_LAG.labels(str(number)).set(lag_s)
 
 
 def set_egress(market: Market, egress: int, reading: EgressReading) -> None:

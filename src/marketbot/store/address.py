@@ -20,6 +20,10 @@ class SslMode(StrEnum):
     VERIFY_FULL = "verify-full"
 
 
+TLS_VARIABLE = "MARKETBOT_DATABASE_TLS"
+TLS_WORDS = (SslMode.VERIFY_FULL, SslMode.VERIFY_CA, SslMode.DISABLE)
+
+
 def hosts(dsn: str) -> list[str]:
     """Return the hosts of a DSN as libpq would see them; a directory is a unix socket."""
     parts = urlsplit(dsn)
@@ -35,30 +39,21 @@ def is_local(dsn: str) -> bool:
     return all(_is_local_host(host) for host in hosts(dsn))
 
 
-def tls_for(dsn: str) -> ssl.SSLContext | None:
-    """Return the TLS context to connect with, or None to leave it to the DSN (local servers, or `disable`).
+def tls_for(dsn: str) -> ssl.SSLContext | SslMode | None:
+    """Return the TLS context to connect with, ``disable`` for none, or None to leave it to the DSN (servers on this machine).
 
-    A server elsewhere is verified in full (chain and name) unless the DSN says otherwise. `disable` is taken as the
-    operator's word that the network is private. What looks safe and is not is refused.
+    A server elsewhere is verified in full: chain and name. Less than that is taken only from the operator's own word in
+    ``MARKETBOT_DATABASE_TLS`` (``verify-ca``, or ``disable`` for a private network), never from a connection string alone: those
+    are copied from places that promise "sslmode=require".
 
-    Raises: ValueError for `require`, `prefer` and `allow` with a server elsewhere: they encrypt to whoever answers.
+    Raises: ValueError when the connection string asks for less, or the word is none of the three.
     """
     if is_local(dsn):
         return None
     query = _query(dsn)
-    asked = query.get("sslmode") or os.environ.get("PGSSLMODE") or SslMode.VERIFY_FULL
-    try:
-        mode = SslMode(asked)
-    except ValueError:
-        raise ValueError(f"sslmode={asked} is not one of {', '.join(SslMode)}.") from None
+    mode = _agreed_mode(query.get("sslmode") or os.environ.get("PGSSLMODE"), os.environ.get(TLS_VARIABLE))
     if mode is SslMode.DISABLE:
-        return None
-    if mode in (SslMode.ALLOW, SslMode.PREFER, SslMode.REQUIRE):
-        raise ValueError(
-            f"sslmode={mode} does not verify the database server, so anybody in between could read keys and orders; "
-            "use sslmode=verify-full (with sslrootcert=FILE for a private authority), or sslmode=disable if the "
-            "network to it is private."
-        )
+        return mode
     authority = query.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
     context = ssl.create_default_context(cafile=None if authority in (None, "system") else authority)
     context.check_hostname = mode is SslMode.VERIFY_FULL
@@ -66,6 +61,25 @@ def tls_for(dsn: str) -> ssl.SSLContext | None:
     if certificate:
         context.load_cert_chain(certificate, query.get("sslkey") or os.environ.get("PGSSLKEY"))
     return context
+
+
+def _agreed_mode(asked: str | None, word: str | None) -> SslMode:
+    """Return the mode that the connection string and the operator's word agree on; silence means verify-full."""
+    if word and word not in TLS_WORDS:
+        raise ValueError(f"{TLS_VARIABLE}={word} is not one of {', '.join(TLS_WORDS)}.")
+    if asked and asked not in set(SslMode):
+        raise ValueError(f"sslmode={asked} is not one of {', '.join(SslMode)}.")
+    if asked == SslMode.VERIFY_FULL:
+        return SslMode.VERIFY_FULL
+    if word:
+        return SslMode(word)
+    if not asked:
+        return SslMode.VERIFY_FULL
+    raise ValueError(
+        f"sslmode={asked} does not verify the database server in full, so somebody in between could read keys and orders; "
+        "use sslmode=verify-full (with sslrootcert=FILE for a private authority), or say that less is meant with "
+        f"{TLS_VARIABLE}=verify-ca, or {TLS_VARIABLE}=disable if the network to it is private."
+    )
 
 
 def _query(dsn: str) -> dict[str, str]:

@@ -27,34 +27,76 @@ log = structlog.get_logger(__name__)
 
 
 class Listener:
-    """One direct connection that LISTENs on `channels`, for as long as it is open, across reconnects.
+    """One loop's ears on a line. A nudge carries no payload: the rows are the truth."""
 
-    A nudge carries no payload: the rows are the truth. Coming (back) up nudges every channel, since something may
-    have been said meanwhile.
+    def __init__(self, line: Line, channels: Iterable[str]) -> None:
+        self._line = line
+        self._nudges = {channel: asyncio.Event() for channel in channels}
+
+    def __repr__(self) -> str:
+        return f"<Listener {','.join(self._nudges)} on {self._line!r}>"
+
+    @property
+    def channels(self) -> Iterable[str]:
+        return self._nudges.keys()
+
+    def hear(self, channel: str) -> None:
+        nudge = self._nudges.get(channel)
+        if nudge is not None:
+            nudge.set()
+
+    async def wait(self, channel: str, poll_s: float) -> bool:
+        """Return True on a nudge, False after `poll_s` without one. Look for work in both cases.
+
+        A nudge that comes while the caller works makes the next wait return at once.
+        """
+        self._line.raise_failure()
+        nudge = self._nudges[channel]
+        try:
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the nudge.
+            async with asyncio.timeout(poll_s):
+                await nudge.wait()
+        except TimeoutError:
+            return False
+        nudge.clear()
+        return True
+
+
+class Line:
+    """One direct connection that LISTENs for every listener of a process, for as long as it is open, across reconnects.
+
+    One for all: each would cost a server process, and the server wakes every one of them at each NOTIFY. Coming (back) up
+    nudges every channel, since something may have been said meanwhile.
     """
 
-    def __init__(self, dsn: str, channels: Iterable[str], *, name: str = "listener") -> None:
+    def __init__(self, dsn: str, *, name: str = "listener") -> None:
         self._dsn = dsn
         self._name = name
-        self._nudges = {channel: asyncio.Event() for channel in channels}
+        self._listeners: list[Listener] = []
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        state = "connected" if self._connected.is_set() else "away"
-        return f"<Listener {self._name} {state} channels={','.join(self._nudges)}>"
+        return f"<Line {self._name} {'connected' if self._connected.is_set() else 'away'} listeners={len(self._listeners)}>"
 
     @property
     def connected(self) -> asyncio.Event:
         """Return an event that is set while LISTEN is in force."""
         return self._connected
 
-    async def __aenter__(self) -> Listener:
+    async def __aenter__(self) -> Line:
         self.start()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
+
+    def listener(self, channels: Iterable[str]) -> Listener:
+        """Return ears of a loop's own: a nudge that it takes is not missed by another. Made before the line is started."""
+        assert self._task is None, "the line is started: its channels are settled"
+        listener = Listener(self, channels)
+        self._listeners.append(listener)
+        return listener
 
     def start(self) -> None:
         """Connect in the background; a store that is away is no error, only silence."""
@@ -68,22 +110,10 @@ class Listener:
             await asyncio.wait({self._task})
             self._task = None
 
-    async def wait(self, channel: str, poll_s: float) -> bool:
-        """Return True on a nudge, False after `poll_s` without one. Look for work in both cases.
-
-        A nudge that comes while the caller works makes the next wait return at once.
-        """
+    def raise_failure(self) -> None:
+        """Raise what ended the line: a broken configuration must be seen, not waited for."""
         if self._task is not None and self._task.done():
-            self._task.result()  # a broken configuration ends the task: let its error be seen
-        nudge = self._nudges[channel]
-        try:
-            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the nudge.
-            async with asyncio.timeout(poll_s):
-                await nudge.wait()
-        except TimeoutError:
-            return False
-        nudge.clear()
-        return True
+            self._task.result()
 
     async def _keep_listening(self) -> None:
         delay_s = RECONNECT_FIRST_S
@@ -106,11 +136,11 @@ class Listener:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda *_: lost.set())
         try:
-            for channel in self._nudges:
+            for channel in sorted(self._channels()):
                 await connection.add_listener(channel, self._nudge)
             self._connected.set()
-            for nudge in self._nudges.values():
-                nudge.set()
+            for channel in self._channels():
+                self._nudge(connection, 0, channel, "")
             while not lost.is_set():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT_S):
@@ -123,5 +153,9 @@ class Listener:
             self._connected.clear()
             connection.terminate()
 
+    def _channels(self) -> set[str]:
+        return {channel for listener in self._listeners for channel in listener.channels}
+
     def _nudge(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
-        self._nudges[channel].set()
+        for listener in self._listeners:
+            listener.hear(channel)

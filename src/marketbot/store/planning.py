@@ -79,16 +79,17 @@ SELECT signal_id FROM {_OPEN}
 WHERE signal_id <> $1 AND action IN ('open_long', 'open_short') AND (plan_lane, plan_after) <> (0, 0)
 """
 
+# Account and balance are looked up a row: joined, a plan made on an empty database walks the accounts of all markets.
 _FOLLOWERS = """
 SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress, a.status, a.paused, a.reduce_only, a.hedge_mode,
        a.leverage, a.stop_multiplier, a.target_multiplier, a.position_size_pct, a.max_positions, a.cooldown_min,
        a.daily_loss_limit, a.allowed_symbols, a.denied_symbols,
        r.wallet_balance, r.available_balance, r.read_at
 FROM follow f
-JOIN account a ON a.account_id = f.account_id AND a.account_id > $2
+CROSS JOIN LATERAL (SELECT * FROM account a WHERE a.account_id = f.account_id {environment} LIMIT 1) a
 LEFT JOIN LATERAL (
     SELECT * FROM account_reading r WHERE r.account_id = a.account_id AND r.user_id = a.user_id LIMIT 1) r ON true
-WHERE f.source_id = $1 AND f.account_id > $2 {environment}
+WHERE f.source_id = $1 AND f.account_id > $2
 ORDER BY f.account_id LIMIT $3
 """
 _FOLLOWERS_OF_BOTH = _FOLLOWERS.format(environment="")

@@ -1,25 +1,30 @@
-"""Connections to Postgres: the pool, single direct connections, TLS, and what counts as "the store is away"."""
+"""Connections to Postgres: the pool, single direct connections, and what counts as "the store is away"."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import orjson
 
 from marketbot.store.address import is_local, tls_for
+from marketbot.store.timeouts import COMMANDS, ORDERS, Timeouts
 
 POOL_SIZE_DEFAULT = 10
 POOL_SIZE_MAX = 50
-IDLE_MAX_S = 600.0
+"""Of one process. A server process more costs about 10 MB; beyond twice its cores they wait for each other."""
+IDLE_MAX_S = 30.0
+"""A connection that rests so long is closed: what a burst opened is given back."""
+ACQUIRE_TIMEOUT_S = 2.0
+"""How long anybody waits for a connection of the pool, opening one included; then the store counts as away."""
 CONNECT_TIMEOUT_S = 2.0
 COMMAND_TIMEOUT_S = 30.0
-STATEMENT_TIMEOUT_S = 20.0
-IDLE_IN_TRANSACTION_TIMEOUT_S = 30.0
+"""The client's own patience, for a server that vanished: the server ends a statement earlier by itself."""
 QUERIES_PER_CONNECTION_MAX = 50_000
 CACHED_STATEMENTS_MAX = 200
 # A host that vanishes sends no FIN: the server must notice by itself, or its advisory locks would stay held.
@@ -34,6 +39,11 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 DirectConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 # What a statement needs: a connection of its own or one lent by the pool.
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+if TYPE_CHECKING:
+    _AsyncpgPool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    _AsyncpgPool = asyncpg.Pool  # generic to the type checker alone
 
 JSONB_VERSION = b"\x01"
 
@@ -51,6 +61,8 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # lock_timeout: somebody holds what we need for longer than we may wait.
+    asyncpg.LockNotAvailableError,
     # "cannot switch to state ...": the line was cut between two steps of one call (seen under kill -9).
     asyncpg.InternalClientError,
     TimeoutError,
@@ -68,8 +80,9 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, MISCONFIGURED):
         return False
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg has one class for misuse and for a connection or pool that was closed under the caller.
-        return "is closed" in str(error) or "is closing" in str(error)
+        # asyncpg has one class for misuse and for a connection or pool that was closed under the caller. A borrowed connection
+        # whose server hangs up between two statements is taken back by the pool at once.
+        return any(words in str(error) for words in ("is closed", "is closing", "released back to the pool"))
     return isinstance(error, AWAY)
 
 
@@ -86,7 +99,18 @@ def away_as_unavailable() -> Iterator[None]:
         raise
 
 
-async def open_pool(dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT, admit: Admit | None = None) -> Pool:
+class BoundedPool(_AsyncpgPool):
+    """A pool whose every acquire is bounded, also the one hidden in ``pool.fetch``: asyncpg waits for ever by default."""
+
+    __slots__ = ()
+
+    def acquire(self, *, timeout: float | None = None) -> asyncpg.pool.PoolAcquireContext[asyncpg.Record]:
+        return super().acquire(timeout=ACQUIRE_TIMEOUT_S if timeout is None else timeout)
+
+
+async def open_pool(
+    dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT, timeouts: Timeouts = ORDERS, admit: Admit | None = None
+) -> Pool:
     """Open a pool of at most `size` connections; `name` shows in pg_stat_activity.
 
     Never set session state on a pooled connection (use SET LOCAL): releasing does not reset the session. That reset
@@ -99,26 +123,32 @@ async def open_pool(dsn: str, *, name: str, size: int = POOL_SIZE_DEFAULT, admit
     if not 1 <= size <= POOL_SIZE_MAX:
         raise ValueError(f"A pool holds between 1 and {POOL_SIZE_MAX} connections, not {size}.")
     with away_as_unavailable():
-        pool: Pool = await asyncpg.create_pool(
+        return await BoundedPool(
             dsn,
             min_size=1,
             max_size=size,
             max_queries=QUERIES_PER_CONNECTION_MAX,
             max_inactive_connection_lifetime=IDLE_MAX_S,
-            reset=_leave_as_is,
+            connect=None,
+            setup=None,
             init=_teach_json if admit is None else _teach_and_ask(admit),
-            **_arguments(dsn, name, STATEMENT_TIMEOUT_S),
+            reset=_leave_as_is,
+            loop=None,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
+            **_arguments(dsn, name, timeouts),
         )
-    return pool
 
 
-async def connect(dsn: str, *, name: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> DirectConnection:
+async def connect(dsn: str, *, name: str, statement_timeout_s: float = COMMANDS.statement_s) -> DirectConnection:
     """Open one direct connection, for LISTEN, session advisory locks and migrations.
 
     Raises: Unavailable when the server is away, ValueError when the TLS mode is not acceptable.
     """
     with away_as_unavailable():
-        connection: DirectConnection = await asyncpg.connect(dsn, **_arguments(dsn, name, statement_timeout_s))
+        connection: DirectConnection = await asyncpg.connect(
+            dsn, **_arguments(dsn, name, replace(COMMANDS, statement_s=statement_timeout_s))
+        )
         try:
             await _teach_json(connection)
         except BaseException:
@@ -127,16 +157,27 @@ async def connect(dsn: str, *, name: str, statement_timeout_s: float = STATEMENT
     return connection
 
 
-def _arguments(dsn: str, name: str, statement_timeout_s: float) -> dict[str, Any]:
+async def connect_bare(dsn: str, *, name: str) -> DirectConnection:
+    """Open a session with the server's own settings instead of ours, to look at them.
+
+    Raises: Unavailable when the server is away, ValueError when the TLS mode is not acceptable.
+    """
+    arguments = _arguments(dsn, name, COMMANDS)
+    arguments["server_settings"] = {"application_name": f"marketbot {name}"}
+    with away_as_unavailable():
+        connection: DirectConnection = await asyncpg.connect(dsn, **arguments)
+    return connection
+
+
+def _arguments(dsn: str, name: str, timeouts: Timeouts) -> dict[str, Any]:
     tls = tls_for(dsn)
     return {
         "timeout": CONNECT_TIMEOUT_S,
-        "command_timeout": max(COMMAND_TIMEOUT_S, statement_timeout_s),
+        "command_timeout": max(COMMAND_TIMEOUT_S, timeouts.statement_s),
         "statement_cache_size": CACHED_STATEMENTS_MAX,
         "server_settings": {
             "application_name": f"marketbot {name}",
-            "statement_timeout": f"{int(statement_timeout_s * 1000)}",
-            "idle_in_transaction_session_timeout": f"{int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)}",
+            **timeouts.as_settings(),
             "timezone": "UTC",
             "jit": "off",
             # A plan made while a table was empty must not read the whole of it once it has grown.

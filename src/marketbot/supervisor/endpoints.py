@@ -23,11 +23,16 @@ class Endpoints:
     """Addresses and process ids of one running service. ``simulator`` names the exchange's ready file, for a simulation."""
 
     supervisor_pid: int
-    api_url: str
-    engine_url: str
+    api_urls: Sequence[str]
+    engine_urls: Sequence[str]
     egress_addresses: Sequence[str] = field(default=(), repr=False)
     """As the setting spells them, the proxies' passwords too: the file is for its owner alone."""
     simulator: str | None = None
+
+    @property
+    def api_url(self) -> str:
+        """The first process of the HTTP face: any will do."""
+        return self.api_urls[0]
 
     @property
     def simulator_ready_file(self) -> Path | None:
@@ -69,6 +74,16 @@ async def answers(host: str, port: int, path: str) -> bool:
     except (OSError, TimeoutError):
         return False
     return head.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200"))
+
+
+def ports(host: str, first: int, count: int) -> list[int]:
+    """Return ``count`` ports, one after the other from ``first``; any that are free when that is 0."""
+    if first:
+        return [first + number for number in range(count)]
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port(host))
+    return sorted(found)
 
 
 def free_port(host: str) -> int:

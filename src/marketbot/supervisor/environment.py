@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from marketbot.settings import Settings
 
-_OURS = ("MARKETBOT_", "DATABASE_URL")
+_OURS = ("MARKETBOT_", "DATABASE_URL", "REPLICA_URLS")
 
 
 def child_environment(settings: Settings) -> Mapping[str, str]:
@@ -15,6 +15,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
     told: dict[str, object] = {
         "MARKETBOT_DATA_DIR": settings.data_dir,
+        "MARKETBOT_DATABASE_TLS": None if settings.database_tls is None else settings.database_tls.value,
         "MARKETBOT_PROFILE": settings.profile.value,
         "MARKETBOT_SIMULATOR_READY_FILE": settings.simulator_ready_file,
         "MARKETBOT_SIMULATOR_CA_FILE": settings.simulator_ca_file,
@@ -31,6 +32,8 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
     }
     if settings.database_url is not None:
         told["DATABASE_URL"] = settings.database_url.get_secret_value()
+    if settings.replica_urls:
+        told["REPLICA_URLS"] = ",".join(url.get_secret_value() for url in settings.replica_urls)
     if settings.operator_token is not None:
         told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
     return inherited | {name: str(value) for name, value in told.items() if value is not None}

@@ -17,26 +17,35 @@ def log_directory(settings: Settings) -> Path:
     return settings.data_dir / "logs"
 
 
-def api_program(settings: Settings) -> Program:
-    """The HTTP face; ready once the database answers it."""
+def numbered(name: str, number: int) -> str:
+    """Name a process among several of its kind; the first has the plain name."""
+    return name if number == 0 else f"{name}-{number + 1}"
+
+
+def api_program(settings: Settings, number: int, port: int) -> Program:
+    """One process of the HTTP face; ready once the database answers it."""
+    name = numbered("api", number)
+    settings = settings.model_copy(update={"api_port": port})
     return Program(
-        name="api",
+        name=name,
         module="marketbot.api",
         arguments=(),
         environment=child_environment(settings),
-        log_file=log_directory(settings) / "api.log",
-        ready=lambda: answers(settings.api_host, settings.api_port, READY_PATH),
+        log_file=log_directory(settings) / f"{name}.log",
+        ready=lambda: answers(settings.api_host, port, READY_PATH),
     )
 
 
-def engine_program(settings: Settings) -> Program:
-    """Planner, dispatcher and reconciler; it says on a line of its own when it works."""
+def engine_program(settings: Settings, number: int, metrics_port: int) -> Program:
+    """One planner, dispatcher and reconciler; it says on a line of its own when it works."""
+    name = numbered("engine", number)
+    settings = settings.model_copy(update={"metrics_port": metrics_port})
     program = Program(
-        name="engine",
+        name=name,
         module="marketbot.engine",
         arguments=(),
         environment=child_environment(settings),
-        log_file=log_directory(settings) / "engine.log",
+        log_file=log_directory(settings) / f"{name}.log",
         ready=lambda: asyncio.to_thread(_has_line, program.output_file),
     )
     return program

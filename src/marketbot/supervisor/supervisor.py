@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -13,12 +13,14 @@ from pydantic import SecretStr
 
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
+from marketbot.store.budget import Demand, Role
+from marketbot.store.connections import ConnectionBudgetError, check_budget
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from marketbot.store.installation import Installation, WrongProfileError, open_installation
 from marketbot.store.migrate import MigrationError, migrate
 from marketbot.store.pool import Unavailable, connect
 from marketbot.supervisor.child import Child, Program
-from marketbot.supervisor.endpoints import Endpoints, free_port
+from marketbot.supervisor.endpoints import Endpoints, ports
 from marketbot.supervisor.errors import SupervisorError
 from marketbot.supervisor.programs import api_program, engine_program, log_directory, simulator_program
 
@@ -32,10 +34,10 @@ Progress = Callable[[str], None]
 
 
 class Supervisor:
-    """One service: database, (simulator), engine, API.
+    """One service: database, (simulator), engines, APIs.
 
     Args:
-        settings: ``api_port`` and ``metrics_port`` 0 mean any free port. Without ``database_url`` the embedded server is run.
+        settings: ``api_port`` and ``metrics_port`` 0 mean any free ports. Without ``database_url`` the embedded server is run.
         progress: told in a few words what is being started.
         simulator_seed: start an exchange simulator too, with this seed; for the simulation profile only.
         real_limits: let that simulator enforce the venues' rate limits.
@@ -59,6 +61,8 @@ class Supervisor:
         self._progress = progress or (lambda _words: None)
         self._simulator_seed = simulator_seed
         self._real_limits = real_limits
+        self._api_ports: Sequence[int] = ()
+        self._metrics_ports: Sequence[int] = ()
         self._failure: asyncio.Future[SupervisorError] | None = None
 
     def __repr__(self) -> str:
@@ -85,7 +89,7 @@ class Supervisor:
                 await self._start_simulator(self._simulator_seed)
             self._settle_ports()
             self._progress("engine and api")
-            await self._start_children(engine_program(self.settings), api_program(self.settings))
+            await self._start_children(*self._programs())
         except BaseException:
             await self.stop()
             raise
@@ -166,10 +170,18 @@ class Supervisor:
             connection = await connect(self.dsn, name="supervisor")
             try:
                 self.installation = await open_installation(connection, self.settings.profile)
+                await check_budget(connection, self._demands())
             finally:
                 await connection.close()
-        except (Unavailable, MigrationError, WrongProfileError) as error:
+        except (Unavailable, MigrationError, WrongProfileError, ConnectionBudgetError) as error:
             raise SupervisorError(str(error)) from error
+
+    def _demands(self) -> Sequence[Demand]:
+        """Say what the children may come to hold of the database's connections."""
+        return (
+            Demand(Role.API, self.settings.api_processes, self.settings.api_pool_size),
+            Demand(Role.ENGINE, self.settings.engine_processes, self.settings.engine_pool_size),
+        )
 
     async def _start_simulator(self, seed: int) -> None:
         self._progress("simulator")
@@ -188,9 +200,14 @@ class Supervisor:
 
     def _settle_ports(self) -> None:
         """Choose ports once, so that a child that is started again is found where it was."""
-        api_port = self.settings.api_port or free_port(self.settings.api_host)
-        metrics_port = self.settings.metrics_port or free_port(self.settings.metrics_host)
-        self.settings = self.settings.model_copy(update={"api_port": api_port, "metrics_port": metrics_port})
+        settings = self.settings
+        self._api_ports = ports(settings.api_host, settings.api_port, settings.api_processes)
+        self._metrics_ports = ports(settings.metrics_host, settings.metrics_port, settings.engine_processes)
+        self.settings = settings.model_copy(update={"api_port": self._api_ports[0], "metrics_port": self._metrics_ports[0]})
+
+    def _programs(self) -> list[Program]:
+        engines = [engine_program(self.settings, number, port) for number, port in enumerate(self._metrics_ports)]
+        return engines + [api_program(self.settings, number, port) for number, port in enumerate(self._api_ports)]
 
     async def _start_children(self, *programs: Program) -> None:
         """Start programs side by side; the first that fails is told of, when all have come to their end."""
@@ -206,8 +223,8 @@ class Supervisor:
         settings = self.settings
         return Endpoints(
             supervisor_pid=os.getpid(),
-            api_url=f"http://{settings.api_host}:{settings.api_port}",
-            engine_url=f"http://{settings.metrics_host}:{settings.metrics_port}",
+            api_urls=[f"http://{settings.api_host}:{port}" for port in self._api_ports],
+            engine_urls=[f"http://{settings.metrics_host}:{port}" for port in self._metrics_ports],
             egress_addresses=[way.spelled for way in settings.egress_addresses],
             simulator=None if settings.simulator_ready_file is None else str(settings.simulator_ready_file),
         )

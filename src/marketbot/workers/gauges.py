@@ -10,6 +10,7 @@ from marketbot.domain.lane import Lane
 from marketbot.domain.venue import Market
 from marketbot.observability import metrics
 from marketbot.ports import VenueClient
+from marketbot.store.connections import usage
 from marketbot.store.pool import Pool, is_unavailable
 
 EVERY_S = 2.0
@@ -30,6 +31,8 @@ async def run_gauges(pool: Pool, clients: Mapping[Market, VenueClient]) -> None:
                 metrics.set_unconfirmed_orders(row["unconfirmed"])
                 for lane, accounts in zip(Lane, (row["lane_0"], row["lane_1"], row["lane_2"]), strict=True):
                     metrics.set_queue_depth(lane, accounts)
+            connections = await usage(pool)
+            metrics.set_database_connections(connections.used, connections.usable)
         except Exception as error:
             if not is_unavailable(error):
                 raise

@@ -25,7 +25,7 @@ async def run_doctor(output: Output, settings: Settings) -> int:
     findings += [finding async for finding in check_service(settings)]
     findings += await _database(output, settings)
     sick = any(finding.level is Level.WRONG for finding in findings)
-    output.show({"ok": not sick, "findings": [asdict(finding) for finding in findings]}, lambda console: _tell(console, findings))
+    output.show({"ok": not sick, "findings": [asdict(finding) for finding in findings]}, lambda console: tell(console, findings))
     return 1 if sick else 0
 
 
@@ -47,7 +47,7 @@ async def _database(output: Output, settings: Settings) -> list[Finding]:
         return [wrong("database", failure.message, todo)]
 
 
-def _tell(console: Console, findings: list[Finding]) -> None:
+def tell(console: Console, findings: list[Finding]) -> None:
     for finding in findings:
         console.print(f"[{_STYLES[finding.level]}]{finding.level:<6}[/] {finding.check}: ", end="")
         console.print(finding.sentence, markup=False)

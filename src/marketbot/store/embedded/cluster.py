@@ -97,7 +97,7 @@ def _run_initdb(command: list[str], user: ServerUser) -> subprocess.CompletedPro
 
 def configure(endpoint: Endpoint, chosen: Mapping[str, str], binaries: Binaries, user: ServerUser) -> bool:
     """Write the configuration files and tell whether any of them (or the server's version) changed."""
-    hba, ident = render_access(endpoint)
+    hba, ident = render_access(endpoint, user.uid)
     changed = False
     for name, text in (
         ("postgresql.conf", render_settings(binaries.version, server_settings(endpoint, chosen))),

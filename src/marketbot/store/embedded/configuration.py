@@ -16,6 +16,10 @@ SHARED_BUFFERS_MAX_MIB = 256
 LOG_FILE_MIB_MAX = 10
 CGROUP_MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
 SUPERUSER = "marketbot"
+REPLICATION_ROLE = "replicator"
+"""May stream the log and nothing else; ``replica`` makes it when it is first needed."""
+SLOW_STATEMENT_MS = 500
+"""A statement that takes longer is logged, without its parameters."""
 
 # Durability is not negotiable here: an acknowledged signal must survive a power cut.
 FIXED_SETTINGS: Mapping[str, str] = {
@@ -28,6 +32,15 @@ FIXED_SETTINGS: Mapping[str, str] = {
     "checkpoint_timeout": "5min",
     "checkpoint_completion_target": "0.9",
     "max_connections": "100",
+    # A replica can be made at any time. One that was away for long is made anew: the disk is worth more than its convenience.
+    "wal_level": "replica",
+    "max_wal_senders": "5",
+    "max_replication_slots": "5",
+    "wal_keep_size": "256MB",
+    "max_slot_wal_keep_size": "2GB",
+    "maintenance_work_mem": "64MB",
+    "effective_io_concurrency": "16",
+    "track_io_timing": "on",
     "jit": "off",  # short statements only: compiling them costs more than running them
     "max_parallel_workers_per_gather": "0",  # and parallel workers want more /dev/shm than a container has
     "random_page_cost": "1.1",
@@ -54,10 +67,16 @@ FIXED_SETTINGS: Mapping[str, str] = {
     "log_rotation_age": "1d",
     "log_rotation_size": f"{LOG_FILE_MIB_MAX}MB",
     "log_min_messages": "warning",
-    # Neither statements nor row values reach the log: they may hold what must not be written down.
+    "log_line_prefix": "%m [%p] %a ",
+    "log_lock_waits": "on",
+    # No row value reaches the log: it may hold what must not be written down. A slow statement of ours is its text alone, with
+    # $1 where a value stands, and one that fails is not written at all.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
     "log_statement": "none",
+    "log_min_duration_statement": f"{SLOW_STATEMENT_MS}ms",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
 }
 
 
@@ -118,18 +137,23 @@ def render_settings(version: str, settings: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_access(endpoint: Endpoint) -> tuple[str, str]:
+def render_access(endpoint: Endpoint, server_uid: int) -> tuple[str, str]:
     """Write pg_hba.conf and pg_ident.conf: nobody but the user who runs us, by peer uid or by password.
 
-    A uid without a name (common in containers) cannot be checked by `peer`; the socket's private directory
-    (mode 0700) is then the whole fence.
+    A replica beside us, which runs as the server's own uid, may stream the log. A uid without a name (common in containers)
+    cannot be checked by `peer`; the socket's private directory (mode 0700) is then the whole fence.
     """
     if endpoint.tcp:
         return f"host all,replication {SUPERUSER} 127.0.0.1/32 scram-sha-256\n", ""
-    name = uid_name(os.geteuid())
-    method = "trust" if name is None else "peer map=supervisor"
-    ident = "" if name is None else f'supervisor "{name}" {SUPERUSER}\n'
-    return f"local all,replication {SUPERUSER} {method}\n", ident
+    hba, ident = "", ""
+    for databases, role, uid, mapping in (
+        ("all,replication", SUPERUSER, os.geteuid(), "supervisor"),
+        ("replication", REPLICATION_ROLE, server_uid, "replica"),
+    ):
+        name = uid_name(uid)
+        hba += f"local {databases} {role} {'trust' if name is None else f'peer map={mapping}'}\n"
+        ident += "" if name is None else f'{mapping} "{name}" {role}\n'
+    return hba, ident
 
 
 def uid_name(uid: int) -> str | None:

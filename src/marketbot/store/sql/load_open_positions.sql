@@ -1,9 +1,9 @@
 -- What accounts hold by our books: open positions, and those closed a moment ago, whose protective orders may still be loose.
--- Signal and intent are looked up a row: joined, they would be read whole by a plan that was made while they were empty.
+-- Account, signal and intent are looked up a row: joined, they would be read whole by a plan that was made while they were empty.
 SELECT p.account_id, p.user_id, p.symbol, p.side, p.signal_id, p.protection, p.qty, p.entry_price, p.stop_price, p.target_price,
        p.opened_at, a.venue, a.environment,
        (SELECT i.leverage FROM intent i WHERE i.signal_id = p.signal_id AND i.account_id = p.account_id) AS leverage,
        (SELECT s.received_at FROM signal s WHERE s.signal_id = p.signal_id) AS received_at
 FROM position p
-JOIN account a USING (account_id)
+CROSS JOIN LATERAL (SELECT venue, environment FROM account WHERE account_id = p.account_id LIMIT 1) a
 WHERE p.account_id = ANY ($1::bigint[]) AND (p.protection <> 'closed' OR (p.signal_id IS NOT NULL AND p.closed_at > now() - $2::interval))
