@@ -5,6 +5,7 @@ The functions are cheap: children are bound once, at import, and found by the en
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable
 from enum import Enum, StrEnum
@@ -94,6 +95,14 @@ _UNCONFIRMED = Gauge("marketbot_unconfirmed_orders", "Orders sent of which nobod
 _DEPTH = _children(Gauge("marketbot_queue_depth", "Accounts waiting in a lane.", ["lane"], registry=REGISTRY), Lane)
 _BUDGET = Gauge("marketbot_budget_used_ratio", "Share of a venue's budget used.", ["market", "egress"], registry=REGISTRY)
 MAX_BUDGET_SERIES = 4096
+_BACKUP_AGE = Gauge(
+    "marketbot_backup_age_seconds", "Since the last good backup's point; NaN before the first.", registry=REGISTRY
+)
+_BACKUP_TOOK = Gauge("marketbot_backup_duration_seconds", "How long the last good backup took.", registry=REGISTRY)
+_BACKUP_BYTES = Gauge("marketbot_backup_bytes", "How large the last good backup is.", registry=REGISTRY)
+_BACKUP_FAILURES = Gauge("marketbot_backup_failures", "Backups that failed since the last good one.", registry=REGISTRY)
+for _gauge in (_BACKUP_AGE, _BACKUP_TOOK, _BACKUP_BYTES):
+    _gauge.set(math.nan)
 
 _budgets: dict[tuple[Market, int], Gauge] = {}
 
@@ -153,6 +162,13 @@ def set_budget_used(market: Market, egress: int, ratio: float) -> None:
             return
         child = _budgets[key] = _BUDGET.labels(str(market), str(egress))
     child.set(ratio)
+
+
+def set_backups(age_s: float | None, took_s: float | None, size: int | None, failures: int) -> None:
+    """Note how backups stand; None where there never was a good one."""
+    for gauge, value in ((_BACKUP_AGE, age_s), (_BACKUP_TOOK, took_s), (_BACKUP_BYTES, size)):
+        gauge.set(math.nan if value is None else value)
+    _BACKUP_FAILURES.set(failures)
 
 
 def render() -> bytes:
