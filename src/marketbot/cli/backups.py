@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -67,14 +68,15 @@ async def list_backups(output: Output, settings: Settings) -> None:
     output.show({"backups": found, "directory": str(shelf.root)}, output.table(f"Backups in {shelf.root}", columns, rows))
 
 
-async def verify_backup(output: Output, settings: Settings, name: str) -> int:
+async def verify_backup(output: Output, settings: Settings, name: str, scratch: Path | None) -> int:
     """Restore a backup into a scratch server and hold it against its manifest and the rules of the books."""
     with _told():
         key = _key(settings)
         archive = Shelf(settings.backup_directory).find(name)
         manifest = read_manifest(archive)
         output.mark(Profile(manifest.profile))
-        proven = await verify(archive, manifest, key, scratch=settings.data_dir, vault_key_file=settings.vault_key_file)
+        place = settings.data_dir if scratch is None else scratch.absolute()
+        proven = await verify(archive, manifest, key, scratch=place, vault_key_file=settings.vault_key_file)
     document = _summary(manifest) | {
         "good": proven.good,
         "restored_rows": proven.rows,

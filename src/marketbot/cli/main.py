@@ -291,13 +291,14 @@ def backup_list(json: Json = False, data_dir: DataDir = None) -> None:
 @backups.command("verify")
 def backup_verify(
     name: Annotated[str, typer.Argument(help="A backup's name, or latest.")] = "latest",
+    scratch: Annotated[Path | None, typer.Option(help="Where the scratch server is made (default: the data directory).")] = None,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
     """Restore a backup into a scratch server, count it, check its books; exit 1 when anything is wrong."""
     from marketbot.cli.backups import verify_backup
 
-    run_command(json, data_dir, lambda output, settings: verify_backup(output, settings, name))
+    run_command(json, data_dir, lambda output, settings: verify_backup(output, settings, name, scratch))
 
 
 @commands.command()
