@@ -75,7 +75,7 @@ async def verify_backup(output: Output, settings: Settings, name: str, scratch: 
         archive = Shelf(settings.backup_directory).find(name)
         manifest = read_manifest(archive)
         output.mark(Profile(manifest.profile))
-        place = settings.data_dir if scratch is None else scratch.absolute()
+        place = settings.data_dir if scratch is None else scratch
         proven = await verify(archive, manifest, key, scratch=place, vault_key_file=settings.vault_key_file)
     document = _summary(manifest) | {
         "good": proven.good,

@@ -291,7 +291,9 @@ def backup_list(json: Json = False, data_dir: DataDir = None) -> None:
 @backups.command("verify")
 def backup_verify(
     name: Annotated[str, typer.Argument(help="A backup's name, or latest.")] = "latest",
-    scratch: Annotated[Path | None, typer.Option(help="Where the scratch server is made (default: the data directory).")] = None,
+    scratch: Annotated[
+        Path | None, typer.Option(resolve_path=True, help="Where the scratch server is made (default: the data directory).")
+    ] = None,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
