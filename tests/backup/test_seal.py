@@ -54,13 +54,14 @@ def test_the_same_rows_never_look_the_same() -> None:
     assert sealed(b"rows") != sealed(b"rows")
 
 
-@given(st.data())
-def test_no_bit_can_be_turned(data: st.DataObject) -> None:
-    whole = bytearray(sealed(b"a few rows of a table" * 10))
-    at = data.draw(st.integers(0, len(whole) - 1))
-    whole[at] ^= 1 << data.draw(st.integers(0, 7))
-    with pytest.raises((BackupDamagedError, BackupKeyError)):
-        opened(bytes(whole))
+@pytest.mark.parametrize("bit", range(8))
+def test_no_bit_can_be_turned(bit: int) -> None:
+    whole = sealed(b"a few rows of a table")
+    for at in range(len(whole)):
+        changed = bytearray(whole)
+        changed[at] ^= 1 << bit
+        with pytest.raises((BackupDamagedError, BackupKeyError)):
+            opened(bytes(changed))
 
 
 @given(st.integers(0, len(sealed(b"x" * 500)) - 1))

@@ -83,6 +83,8 @@ def open_sealed(file: BinaryIO, key: BackupKey, place: str) -> Iterator[bytes]:
     while not last:
         last, length = _read_head(file, place)
         sealed = file.read(length)
+        if len(sealed) != length:
+            raise BackupDamagedError(f"{place} ends within frame {frames}.")
         try:
             plaintext = cipher.decrypt(_nonce(frames), sealed, header + place.encode() + _PLACE.pack(frames, last))
         except (InvalidTag, ValueError):
