@@ -6,6 +6,8 @@ What is traded, and how, is not here: that is the policy in the database.
 from __future__ import annotations
 
 import ipaddress
+import re
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +27,12 @@ PROCESSES_MAX = 32
 """Processes of a kind that one `marketbot up` starts; an address is divided among sixteen executors at most."""
 MAX_EGRESS_ADDRESSES = 256
 MAX_TRUSTED_PROXIES = 64
+BACKUP_EVERY_DEFAULT = timedelta(days=1)
+BACKUP_EVERY_MIN = timedelta(minutes=5)
+MAX_BACKUPS_KEPT = 400
+
+_PERIOD = re.compile(r"(\d{1,6})([mhd])")
+_PERIOD_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class Role(StrEnum):
@@ -99,6 +107,15 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=9464, ge=0, le=65_535)
     """The engine's own metrics; the API serves its own under /metrics."""
 
+    backup_dir: Path | None = None
+    """Where backups are put; none means ``backups`` in the data directory."""
+    backup_key_file: Path | None = None
+    """A file of 64 hexadecimal digits that backups are sealed with; none means that they are not."""
+    backup_every: timedelta | None = None
+    """Written ``30m``, ``6h``, ``1d`` or ``off``; unset, see ``backup_interval``."""
+    backup_keep_daily: int = Field(default=7, ge=1, le=MAX_BACKUPS_KEPT)
+    backup_keep_weekly: int = Field(default=4, ge=0, le=MAX_BACKUPS_KEPT)
+
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
 
@@ -106,6 +123,25 @@ class Settings(BaseSettings):
     @classmethod
     def _given(cls, value: Any) -> Any:
         return value or None
+
+    @field_validator("backup_every", mode="before")
+    @classmethod
+    def _period(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value in ("", "off"):
+            return None
+        match = _PERIOD.fullmatch(value)
+        if match is None:
+            raise ValueError("a period is written like 30m, 6h or 1d, or off")
+        return int(match[1]) * _PERIOD_UNITS[match[2]]
+
+    @field_validator("backup_every")
+    @classmethod
+    def _not_too_often(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < BACKUP_EVERY_MIN:
+            raise ValueError("backups are at least five minutes apart")
+        return value
 
     @field_validator("trusted_proxies", "roles", "replica_urls", mode="before")
     @classmethod
@@ -134,3 +170,15 @@ class Settings(BaseSettings):
     @property
     def operator_token_file(self) -> Path:
         return self.data_dir / "operator.token"
+
+    @property
+    def backup_directory(self) -> Path:
+        return self.data_dir / "backups" if self.backup_dir is None else self.backup_dir
+
+    @property
+    def backup_interval(self) -> timedelta | None:
+        """How often ``marketbot up`` backs up. Unless it is set: daily for the embedded server of a live installation, which nobody else
+        backs up; never for a server of one's own, whose owner has ways that lose less, nor for a simulation."""
+        if "backup_every" in self.model_fields_set:
+            return self.backup_every
+        return BACKUP_EVERY_DEFAULT if self.database_url is None and self.profile is Profile.LIVE else None

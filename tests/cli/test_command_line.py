@@ -56,7 +56,21 @@ def test_help_is_quick_and_names_every_command(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
     assert time.monotonic() - started < HELP_BUDGET_S
-    for command in ("up", "demo", "simulator", "signal", "accounts", "source", "orders", "positions", "halt", "resume", "doctor"):
+    for command in (
+        "up",
+        "demo",
+        "simulator",
+        "signal",
+        "accounts",
+        "source",
+        "orders",
+        "positions",
+        "halt",
+        "resume",
+        "backup",
+        "restore",
+        "doctor",
+    ):
         assert command in done.stdout
 
 
@@ -208,3 +222,27 @@ def test_the_pool_is_listed_for_whitelists_and_without_logins(run: Run) -> None:
     assert (told.returncode, wrong.returncode) == (0, 2)
     assert "whitelist" in told.stdout
     assert not any("hidden-word" in text for done in (shown, told, wrong) for text in (done.stdout, done.stderr))
+
+
+def test_a_backup_is_made_listed_proven_and_brought_back(run: Run, data_dir: Path, tmp_path: Path, place: Path) -> None:
+    key = tmp_path / "backup.key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    sealed = {"MARKETBOT_BACKUP_KEY_FILE": str(key)}
+    assert run("source", "add", "tv").returncode == 0
+    made = _json(run("backup", "--json", **sealed))
+    assert [each["name"] for each in _json(run("backup", "list", "--json"))["backups"]] == [made["name"]]
+    assert _json(run("backup", "verify", "--json"))["error"]["reason"] == "REFUSED"
+    proven = run("backup", "verify", made["name"], "--scratch", str(place), "--json", **sealed)
+    assert proven.returncode == 0
+    assert _json(proven)["good"] is True
+    assert not list(place.iterdir())
+    refused = run("restore", "latest", **sealed)
+    assert refused.returncode == 1
+    assert "--replace" in refused.stderr
+    restored = _json(run("restore", "latest", "--replace", "--json", **sealed))
+    assert restored["kept_schema"].startswith("replaced_")
+    assert _json(run("source", "list", "--json"))["sources"][0]["name"] == "tv"
+    file = next((data_dir / "backups" / made["name"]).glob("source.*"))
+    file.write_bytes(file.read_bytes()[:-1])
+    assert run("backup", "verify", made["name"], **sealed).returncode == 1

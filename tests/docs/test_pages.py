@@ -48,7 +48,7 @@ def test_links_resolve(page: Path) -> None:
 
 def _paths(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     inner = getattr(command, "commands", {})
-    if path and not inner:
+    if path and (not inner or getattr(command, "invoke_without_command", False)):
         yield path
     for name, each in inner.items():
         yield from _paths(each, (*path, name))

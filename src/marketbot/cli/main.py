@@ -24,9 +24,11 @@ commands = typer.Typer(
 signals = typer.Typer(help="Send signals, and see what became of them.", no_args_is_help=True, rich_markup_mode=None)
 accounts = typer.Typer(help="Bring exchange accounts in, and check them.", no_args_is_help=True, rich_markup_mode=None)
 sources = typer.Typer(help="Where signals come from, each with its own secret.", no_args_is_help=True, rich_markup_mode=None)
+backups = typer.Typer(help="Back the books up, and prove that a backup is good.", rich_markup_mode=None)
 commands.add_typer(signals, name="signal")
 commands.add_typer(accounts, name="accounts")
 commands.add_typer(sources, name="source")
+commands.add_typer(backups, name="backup")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, errors too.")]
 DataDir = Annotated[Path | None, typer.Option(envvar="MARKETBOT_DATA_DIR", help="Where the installation keeps its data.")]
@@ -271,6 +273,52 @@ def resume(scope: Scope = "everything", key: Key = "", json: Json = False, data_
     from marketbot.cli.switches import resume_scope
 
     run_command(json, data_dir, lambda output, settings: resume_scope(output, settings, scope, key))
+
+
+@backups.callback(invoke_without_command=True)
+def backup(context: typer.Context, json: Json = False, data_dir: DataDir = None) -> None:
+    """Make a backup now, while the service runs; see also list and verify."""
+    if context.invoked_subcommand is not None:
+        return
+    from marketbot.cli.backups import back_up
+
+    run_command(json, data_dir, back_up)
+
+
+@backups.command("list")
+def backup_list(json: Json = False, data_dir: DataDir = None) -> None:
+    """The backups there are, the newest first."""
+    from marketbot.cli.backups import list_backups
+
+    run_command(json, data_dir, list_backups)
+
+
+@backups.command("verify")
+def backup_verify(
+    name: Annotated[str, typer.Argument(help="A backup's name, or latest.")] = "latest",
+    scratch: Annotated[
+        Path | None, typer.Option(resolve_path=True, help="Where the scratch server is made (default: the data directory).")
+    ] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Restore a backup into a scratch server, count it, check its books; exit 1 when anything is wrong."""
+    from marketbot.cli.backups import verify_backup
+
+    run_command(json, data_dir, lambda output, settings: verify_backup(output, settings, name, scratch))
+
+
+@commands.command()
+def restore(
+    name: Annotated[str, typer.Argument(help="A backup's name, or latest.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Set aside what the database holds.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Bring a backup back into an empty database; the service must be stopped. Everything is halted afterwards."""
+    from marketbot.cli.backups import restore_backup
+
+    run_command(json, data_dir, lambda output, settings: restore_backup(output, settings, name, replace=replace))
 
 
 @commands.command()

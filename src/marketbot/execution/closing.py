@@ -73,14 +73,20 @@ async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *,
         note_unconfirmed(desk, run, leg, None)
     tries = 0
     worked = doubtful = False
+    is_from_lost_time = run.restored and leg.state is OrderState.UNCONFIRMED
     while True:
         doubtful = doubtful or leg.state is OrderState.UNCONFIRMED
         if leg.state not in SETTLED:
+            is_from_lost_time = is_from_lost_time and leg.state is not OrderState.PLANNED
             report = await _send_exit(desk, run, leg, qty, tries)
             if report is None:
                 tries += 1
                 continue
         worked = worked or leg.state is OrderState.FILLED or leg.filled_qty > 0
+        if is_from_lost_time and leg.state is OrderState.FILLED:
+            # It closed its position before the restore. What is held now was opened after that, and this close is not about it.
+            await position_went_away(desk, run, closed_by=closed_by, exit_price=leg.average_price or None)
+            return True
         held = await _what_is_left(desk, run, leg, qty)
         if held is None:
             worked = worked or (doubtful and await _was_filled(desk, run, leg))

@@ -86,6 +86,8 @@ class IntentRun:
     quarantined: bool = False
     superseded: bool = False
     """A later signal of the same source closes what this entry would open."""
+    restored: bool = False
+    """The signal is from before a restore: what was done about it in the time that was lost is known to the venue alone."""
     legs: dict[Leg, LegRun] = field(default_factory=dict)
     claimed_ms: int | None = None
     sent_ms: int | None = None

@@ -5,6 +5,7 @@ The functions are cheap: children are bound once, at import, and found by the en
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable
 from enum import Enum, StrEnum
@@ -125,6 +126,14 @@ _REPLICA_UP = Gauge(
     "marketbot_replica_up", "1 while a replica is read from, 0 while it is left out.", ["replica"], registry=REGISTRY
 )
 _REPLICA_LAG = Gauge("marketbot_replica_lag_seconds", "How far a replica is behind the primary.", ["replica"], registry=REGISTRY)
+_BACKUP_AGE = Gauge(
+    "marketbot_backup_age_seconds", "Since the last good backup's point; NaN before the first.", registry=REGISTRY
+)
+_BACKUP_TOOK = Gauge("marketbot_backup_duration_seconds", "How long the last good backup took.", registry=REGISTRY)
+_BACKUP_BYTES = Gauge("marketbot_backup_bytes", "How large the last good backup is.", registry=REGISTRY)
+_BACKUP_FAILURES = Gauge("marketbot_backup_failures", "Backups that failed since the last good one.", registry=REGISTRY)
+for _gauge in (_BACKUP_AGE, _BACKUP_TOOK, _BACKUP_BYTES):
+    _gauge.set(math.nan)
 
 
 class _Place:
@@ -220,6 +229,13 @@ def set_egress(market: Market, egress: int, reading: EgressReading) -> None:
     place.breaker.set(_BREAKER_VALUE[reading.breaker])
     place.openings.inc(max(0, reading.breaker_openings - place.openings_seen))
     place.openings_seen = reading.breaker_openings
+
+
+def set_backups(age_s: float | None, took_s: float | None, size: int | None, failures: int) -> None:
+    """Note how backups stand; None where there never was a good one."""
+    for gauge, value in ((_BACKUP_AGE, age_s), (_BACKUP_TOOK, took_s), (_BACKUP_BYTES, size)):
+        gauge.set(math.nan if value is None else value)
+    _BACKUP_FAILURES.set(failures)
 
 
 def render() -> bytes:

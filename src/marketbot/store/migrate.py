@@ -100,14 +100,14 @@ def plan(migrations: Sequence[Migration], applied: Sequence[tuple[int, str]]) ->
     return list(migrations[last:])
 
 
-async def migrate(target: str | DirectConnection, directory: Path = MIGRATIONS) -> list[Migration]:
+async def migrate(target: str | DirectConnection, directory: Path = MIGRATIONS, *, up_to: int | None = None) -> list[Migration]:
     """Apply what is missing, each file in its own transaction, and return what was applied. Idempotent.
 
-    `target` is a DSN or a direct connection (not a pooled one: a session advisory lock is held).
+    `target` is a DSN or a direct connection (not a pooled one: a session advisory lock is held). `up_to` is the last number to apply.
 
     Raises: MigrationError, Unavailable.
     """
-    migrations = read_migrations(directory)
+    migrations = read_migrations(directory)[:up_to]
     if not isinstance(target, str):
         return await _migrate(target, migrations)
     connection = await connect(target, name="migrate", statement_timeout_s=STATEMENT_TIMEOUT_S)

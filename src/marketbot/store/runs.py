@@ -99,6 +99,7 @@ def _run(
         leverage_set=row["leverage_set"],
         quarantined=row["status"] != "ready",
         superseded=row["superseded"],
+        restored=row["restored"],
     )
     run.claimed_ms = run.since_received_ms(now)
     if chunk.lane is Lane.RISK_REDUCING:

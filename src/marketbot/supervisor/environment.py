@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 
 from marketbot.settings import Settings
 
@@ -27,6 +28,11 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_TRUSTED_PROXIES": ",".join(settings.trusted_proxies),
         "MARKETBOT_METRICS_HOST": settings.metrics_host,
         "MARKETBOT_METRICS_PORT": settings.metrics_port,
+        "MARKETBOT_BACKUP_DIR": settings.backup_directory,
+        "MARKETBOT_BACKUP_KEY_FILE": settings.backup_key_file,
+        "MARKETBOT_BACKUP_EVERY": _period(settings.backup_every),
+        "MARKETBOT_BACKUP_KEEP_DAILY": settings.backup_keep_daily,
+        "MARKETBOT_BACKUP_KEEP_WEEKLY": settings.backup_keep_weekly,
         "MARKETBOT_LOG_LEVEL": settings.log_level.value,
         "MARKETBOT_LOG_FORMAT": settings.log_format.value,
     }
@@ -37,3 +43,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
     if settings.operator_token is not None:
         told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
     return inherited | {name: str(value) for name, value in told.items() if value is not None}
+
+
+def _period(every: timedelta | None) -> str:
+    return "off" if every is None else f"{every // timedelta(minutes=1)}m"

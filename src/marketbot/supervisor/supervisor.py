@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from marketbot.store.installation import Installation, WrongProfileError, open_installation
 from marketbot.store.migrate import MigrationError, migrate
 from marketbot.store.pool import Unavailable, connect
+from marketbot.supervisor.backups import run_backups
 from marketbot.supervisor.child import Child, Program
 from marketbot.supervisor.endpoints import Endpoints, ports
 from marketbot.supervisor.errors import SupervisorError
@@ -53,7 +55,8 @@ class Supervisor:
     ) -> None:
         if simulator_seed is not None and settings.profile is not Profile.SIMULATION:
             raise SupervisorError("Only the simulation profile runs the exchange simulator.")
-        self.settings = settings
+        # Settled before the database's address is: whether it is ours decides what is backed up by default.
+        self.settings = settings.model_copy(update={"backup_every": settings.backup_interval})
         self.installation: Installation | None = None
         self.endpoints: Endpoints | None = None
         self.database: EmbeddedPostgres | None = None
@@ -64,6 +67,7 @@ class Supervisor:
         self._api_ports: Sequence[int] = ()
         self._metrics_ports: Sequence[int] = ()
         self._failure: asyncio.Future[SupervisorError] | None = None
+        self._backups: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.settings.data_dir} {list(self.children.values())}>"
@@ -93,6 +97,8 @@ class Supervisor:
         except BaseException:
             await self.stop()
             raise
+        if self.settings.backup_every is not None:
+            self._backups = asyncio.create_task(run_backups(self.settings, self.dsn, self.settings.backup_every), name="backups")
         self.endpoints = self._describe()
         self.endpoints.write(self.settings.data_dir)
         return self.endpoints
@@ -111,6 +117,11 @@ class Supervisor:
         if self.endpoints is not None:
             Endpoints.remove(self.settings.data_dir)
             self.endpoints = None
+        if self._backups is not None:
+            self._backups.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._backups
+            self._backups = None
         for name in reversed(list(self.children)):
             await self.children.pop(name).stop()
         if self.database is not None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from marketbot.backup.runs import read_standing
 from marketbot.domain.lane import Lane
 from marketbot.domain.venue import Market
 from marketbot.observability import metrics
@@ -33,6 +34,9 @@ async def run_gauges(pool: Pool, clients: Mapping[Market, VenueClient]) -> None:
                     metrics.set_queue_depth(lane, accounts)
             connections = await usage(pool)
             metrics.set_database_connections(connections.used, connections.usable)
+            async with pool.acquire() as connection:
+                standing = await read_standing(connection)
+            metrics.set_backups(standing.age_s, standing.took_s, standing.bytes, standing.failures)
         except Exception as error:
             if not is_unavailable(error):
                 raise

@@ -6,9 +6,10 @@ WITH sent AS MATERIALIZED (
                    WHERE c.signal_id > s.signal_id AND c.source_id = s.source_id AND c.symbol = s.symbol
                      AND c.action = ANY (CASE s.action WHEN 'open_long' THEN '{close_long,close_all}'::signal_action[]
                                                        WHEN 'open_short' THEN '{close_short,close_all}'::signal_action[] END)
-                  ) AS superseded
+                  ) AS superseded,
+           EXISTS (SELECT FROM restoration r WHERE r.last_signal_id >= s.signal_id) AS restored
     FROM signal s WHERE s.signal_id = $1)
-SELECT i.account_id, i.user_id, i.side, i.qty, i.leverage, i.stop_price, i.target_price, s.symbol, s.received_at, s.superseded,
+SELECT i.account_id, i.user_id, i.side, i.qty, i.leverage, i.stop_price, i.target_price, s.symbol, s.received_at, s.superseded, s.restored,
        (SELECT a.status FROM account a WHERE a.account_id = i.account_id) AS status,
        (SELECT l.leverage FROM leverage_setting l WHERE l.account_id = i.account_id AND l.symbol = s.symbol) AS leverage_set,
        (SELECT true FROM outcome x WHERE x.signal_id = $1 AND x.account_id = i.account_id) AS is_done
