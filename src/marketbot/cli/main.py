@@ -276,5 +276,26 @@ def doctor(json: Json = False, data_dir: DataDir = None) -> None:
     run_command(json, data_dir, run_doctor)
 
 
+@commands.command()
+def capacity(
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts trade one signal.")] = 1_000,
+    venue: Annotated[str, typer.Option(help="binance or bybit.")] = "bybit",
+    egress: Annotated[int, typer.Option(min=1, help="Source addresses they are spread over.")] = 1,
+    target_s: Annotated[float, typer.Option(help="Seconds in which the last account is to be done.")] = 10.0,
+    lang: Language = "en",
+    json: Json = False,
+) -> None:
+    """How long a fan-out takes under a venue's limits, and how many addresses a target needs."""
+    from marketbot.cli.readiness import show_capacity
+
+    run_command(
+        json,
+        None,
+        lambda output, _settings: show_capacity(
+            output, accounts=accounts, venue=venue, egress=egress, target_s=target_s, lang=lang
+        ),
+    )
+
+
 if __name__ == "__main__":
     app()
