@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+Value = int | float | str
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One number. ``how`` says in a sentence where it comes from; a yes is 1, a no is 0.
+    """One number; a yes is 1, a no is 0. One that could not be had is None.
 
-    A number that could not be had is None, and ``how`` says why.
+    ``how`` names the sentence of the catalogue that tells where it comes from, or why it could not be had; ``values`` fill its places.
     """
 
     name: str
     value: float | None
     unit: str
     how: str
+    values: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def is_measured(self) -> bool:
         return self.value is not None
 
 
-def measured(name: str, value: float, unit: str, how: str) -> Measurement:
-    return Measurement(name, float(value), unit, how)
+def measured(name: str, number: float, unit: str, how: str, /, **values: Value) -> Measurement:
+    return Measurement(name, float(number), unit, how, values)
 
 
-def unmeasured(name: str, why: str) -> Measurement:
-    return Measurement(name, None, "", why)
+def unmeasured(name: str, why: str, /, **values: Value) -> Measurement:
+    return Measurement(name, None, "", why, values)
 
 
 class Measurements(Mapping[str, Measurement]):

@@ -9,7 +9,7 @@ from enum import StrEnum
 from readiness.criteria import Area, Criteria, Metric, Rule
 from readiness.measurement import Measurement, unmeasured
 
-NOT_TAKEN = "nothing in this run takes this measurement"
+NOT_TAKEN = "not_taken"
 FULL = 1 - 1e-9
 
 

@@ -17,7 +17,7 @@ VALUES = st.dictionaries(st.sampled_from(NAMES), st.floats(-10, 20_000, allow_na
 
 
 def taken(values: dict[str, float]) -> Measurements:
-    return Measurements(measured(name, value, "", "by hand") for name, value in values.items())
+    return Measurements(measured(name, value, "", "no_looks") for name, value in values.items())
 
 
 def perfect() -> dict[str, float]:
@@ -31,7 +31,7 @@ def test_all_targets_reached_is_one_and_nothing_measured_is_zero() -> None:
     nothing = score({}, CRITERIA)
     assert (nothing.total, nothing.ready, nothing.measured_rules) == (0.0, False, 0)
     assert len(nothing.shortfalls) == nothing.rules == len(CRITERIA.rules)
-    assert all("nothing in this run" in each.measurement.how for each in nothing.shortfalls)
+    assert all(each.measurement.how == "not_taken" for each in nothing.shortfalls)
     assert all(reading.state is MetricState.UNMEASURED for reading in nothing.metrics)
 
 
@@ -60,7 +60,7 @@ def test_a_better_measurement_never_scores_less(values: dict[str, float], name: 
 @given(values=VALUES, name=st.sampled_from(NAMES))
 def test_what_was_not_measured_scores_nothing(values: dict[str, float], name: str) -> None:
     known = taken(values | perfect())
-    without = Measurements([*(known[each] for each in known if each != name), unmeasured(name, "the venue was away")])
+    without = Measurements([*(known[each] for each in known if each != name), unmeasured(name, "no_looks")])
     for area in score(without, CRITERIA).areas:
         for rule in area.rules:
             assert (rule.score == 0) == (rule.rule.measurement == name)

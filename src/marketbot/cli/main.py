@@ -328,5 +328,26 @@ def loadtest(
     run_command(json, data_dir, lambda output, settings: run_loadtest(output, settings, options))
 
 
+@commands.command()
+def readiness(
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="A throw-away installation with simulated venues: all drills.")
+    ] = False,
+    users: Annotated[int, typer.Option(min=1, help="Virtual users of the load.")] = 1_000,
+    accounts: Annotated[int, typer.Option(help="Simulated accounts of a throw-away installation.")] = 1_000,
+    minutes: Annotated[float, typer.Option(help="How long the load lasts.")] = 2.0,
+    form: Annotated[str, typer.Option("--format", help="terminal, json, markdown or html.")] = "terminal",
+    file: Annotated[Path | None, typer.Option("--output", help="Write the report to a file.")] = None,
+    lang: Language = "en",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Are we ready? Load, fan-out, fault drills and checks, scored by the criteria; exit 0 from 85 %."""
+    from marketbot.cli.examination import ExaminationOptions, run_readiness
+
+    options = ExaminationOptions(isolated, users, accounts, minutes, form, file, lang)
+    run_command(json, data_dir, lambda output, settings: run_readiness(output, settings, options))
+
+
 if __name__ == "__main__":
     app()

@@ -57,47 +57,36 @@ async def loaded_fan_out(made: Installation, db: Db, symbol: str) -> tuple[list[
     rows = await outcomes(db, signal_id)
     episodes = [each for each in await made.control.episodes() if each["symbol"] == symbol]
     found = fan_out_measurements(rows)
-    found.append(
-        measured(
-            "environments_at_once", await environments(db, signal_id), "count", f"environments with orders of signal {signal_id}"
-        )
-    )
+    found.append(measured("environments_at_once", await environments(db, signal_id), "count", "environments"))
     held = [each for each in episodes if each["closed_at"] is None]
     if held:
         safe = sum(1 for each in held if each["protected_now"])
-        found.append(
-            measured(
-                "protected_share", safe / len(held), "share", f"{safe} of {len(held)} open positions at the simulated venues"
-            )
-        )
+        found.append(measured("protected_share", safe / len(held), "share", "protected", safe=safe, held=len(held)))
         waits = [float(each["unprotected_s"]) for each in episodes]
         worst = quantile(waits, 0.99)
         if worst is not None:
-            found.append(measured("unprotected_p99_s", worst, "s", f"p99 of {len(waits)} positions, by the venues' own ledger"))
+            found.append(measured("unprotected_p99_s", worst, "s", "unprotected", positions=len(waits)))
     return found, Curve.of(rows)
 
 
 def fan_out_measurements(rows: Sequence[Outcome]) -> list[Measurement]:
     """Compute what the outcomes of one signal tell. Pure."""
     ordered = [row for row in rows if row.result == "ordered"]
-    found = [measured("fanout_accounts", len(ordered), "count", f"{len(ordered)} of {len(rows)} queued accounts were ordered")]
+    found = [measured("fanout_accounts", len(ordered), "count", "ordered", ordered=len(ordered), queued=len(rows))]
     last = quantile([row.acked_ms for row in ordered if row.acked_ms is not None], 0.99)
     if last is not None:
-        found.append(
-            measured("fanout_ack_p99_ms", last, "ms", f"of {len(ordered)} accounts, from the signal's receipt, under load")
-        )
+        found.append(measured("fanout_ack_p99_ms", last, "ms", "acked", accounts=len(ordered)))
     waits = {
         lane: quantile([row.sent_ms for row in ordered if row.lane == lane and row.sent_ms is not None], 0.5)
         for lane in (MAINNET, TESTNET)
     }
     real, practice = waits[MAINNET], waits[TESTNET]
     if real is not None and practice is not None:
-        how = f"medians from signal to sent: mainnet {real:.0f} ms, testnet {practice:.0f} ms"
-        found.append(measured("lane_ratio", (real + 1) / (practice + 1), "ratio", how))
+        found.append(measured("lane_ratio", (real + 1) / (practice + 1), "ratio", "lanes", mainnet=real, testnet=practice))
     testnet = [row for row in rows if row.lane == TESTNET]
     if testnet:
         done = sum(1 for row in testnet if row.result == "ordered")
-        found.append(measured("testnet_finished_share", done / len(testnet), "share", f"{done} of {len(testnet)} in lane 2"))
+        found.append(measured("testnet_finished_share", done / len(testnet), "share", "testnet", done=done, queued=len(testnet)))
     return found
 
 
@@ -110,9 +99,8 @@ async def close_into_fan_out(made: Installation, db: Db, *, opens: str, closes: 
     await settled(db, opening)
     sent = quantile([row.sent_ms for row in rows if row.sent_ms is not None], 0.95)
     if sent is None:
-        return [unmeasured("close_sent_p95_ms", "nothing was closed")]
-    how = f"p95 of {len(rows)} accounts from the close's receipt, an entry signal for all of them just before it"
-    return [measured("close_sent_p95_ms", sent, "ms", how)]
+        return [unmeasured("close_sent_p95_ms", "nothing_closed")]
+    return [measured("close_sent_p95_ms", sent, "ms", "close", accounts=len(rows))]
 
 
 async def hung_accounts(made: Installation, db: Db, *, well: str, hung: str) -> list[Measurement]:
@@ -132,9 +120,9 @@ async def hung_accounts(made: Installation, db: Db, *, well: str, hung: str) -> 
         await made.control.hang(stuck, hung=False)
     await settled(db, second)
     if not before or after is None:
-        return [unmeasured(name, "no position was protected")]
-    how = f"{len(stuck)} of {len(made.venue_accounts)} accounts hung: others' p95 {after:.0f} ms, before {before:.0f} ms"
-    return [measured(name, after / before, "ratio", how)]
+        return [unmeasured(name, "nothing_protected")]
+    told = {"hung": len(stuck), "accounts": len(made.venue_accounts), "after": round(after), "before": round(before)}
+    return [measured(name, after / before, "ratio", "hung", **told)]
 
 
 async def kill_engine(made: Installation, db: Db, symbol: str) -> list[Measurement]:
@@ -142,13 +130,13 @@ async def kill_engine(made: Installation, db: Db, symbol: str) -> list[Measureme
     names = ("kill_lost", "kill_doubled", "takeover_s")
     engines = made.pids("engine")
     if not engines:
-        return [unmeasured(name, "the engine's process was not found: is there no /proc?") for name in names]
+        return [unmeasured(name, "no_engine") for name in names]
     last = await made.control.last_entry()
     await made.control.add_fault(name="drill", kind="slow", method="POST", probability=1.0, delay_ms=KILL_DELAY_MS)
     try:
         signal_id = await send(made, long_body(symbol))
         if not await _first_entry(made, last):
-            return [unmeasured(name, "no entry reached a venue before the kill") for name in names]
+            return [unmeasured(name, "no_entry") for name in names]
         for pid in engines[:1]:
             os.kill(pid, signal.SIGKILL)
         killed_at = await db.fetchval("SELECT clock_timestamp()")
@@ -158,16 +146,16 @@ async def kill_engine(made: Installation, db: Db, symbol: str) -> list[Measureme
         await made.control.clear_faults()
     await settled(db, signal_id)
     verdict = await _audited(made, db, signal_id, last)
-    books = f"{verdict.accounts} accounts, {verdict.ordered} ordered; venues' ledger against the database"
+    books = {"accounts": verdict.accounts, "ordered": verdict.ordered}
     takeover = (
-        measured("takeover_s", took_s, "s", f"{open_then} chunks were open; until the first was claimed again")
+        measured("takeover_s", took_s, "s", "takeover", chunks=int(open_then))
         if took_s is not None
-        else unmeasured("takeover_s", "nothing was claimed again: all was done before the kill")
+        else unmeasured("takeover_s", "no_takeover")
     )
     return [
-        measured("kill_lost", verdict.lost, "count", books),
-        measured("kill_doubled", verdict.doubled, "count", books),
-        measured("kill_naked", verdict.naked, "count", "open positions without a stop of full size after all was settled"),
+        measured("kill_lost", verdict.lost, "count", "books", **books),
+        measured("kill_doubled", verdict.doubled, "count", "books", **books),
+        measured("kill_naked", verdict.naked, "count", "naked"),
         takeover,
     ]
 
@@ -198,13 +186,13 @@ async def _claimed_after(db: Db, signal_id: int, killed_at: object) -> float | N
     deadline = time.monotonic() + TAKEOVER_WAIT_S
     while time.monotonic() < deadline:
         row = await db.fetchrow(
-            "SELECT extract(epoch FROM min(claimed_at) FILTER (WHERE claimed_at > $2) - $2)::float AS took_s, "
+            "SELECT extract(epoch FROM clock_timestamp() - $2)::float AS took_s, count(*) FILTER (WHERE attempts > 1) AS again, "
             "count(*) FILTER (WHERE done_at IS NULL) AS open FROM chunk WHERE signal_id = $1",
             signal_id,
             killed_at,
         )
         assert row is not None
-        if row["took_s"] is not None:
+        if row["again"]:
             return float(row["took_s"])
         if not row["open"]:
             return None

@@ -145,7 +145,7 @@ async def _loaded(plan: Plan, made: Installation, db: Db, found: Findings, origi
     finally:
         load.cancel()
         await asyncio.gather(load, return_exceptions=True)
-    measurements += load_measurements(found.load, beside=f"a fan-out to {len(made.venue_accounts)} accounts among it")
+    measurements += load_measurements(found.load, fan_out=len(made.venue_accounts))
     return [*measurements, found.course.slope(started, time.monotonic() - origin)]
 
 
@@ -159,7 +159,7 @@ async def _running(made: Installation) -> list[Measurement]:
     apis = await asyncio.to_thread(made.pids, "api")
     return [
         *front.shown(scrapes),
-        measured("api_instances", len(apis), "count", "that the supervisor started"),
+        measured("api_instances", len(apis), "count", "programs"),
     ]
 
 
@@ -171,8 +171,8 @@ async def _front(made: Installation) -> list[Measurement]:
 
 async def _venues(made: Installation) -> list[Measurement]:
     connections, requests = await made.control.traffic()
-    how = f"{requests} requests over {connections} connections at the simulated venues, all fan-outs and drills together"
-    return [measured("venue_requests_per_connection", requests / max(1, connections), "ratio", how)]
+    told = {"requests": requests, "connections": connections}
+    return [measured("venue_requests_per_connection", requests / max(1, connections), "ratio", "traffic", **told)]
 
 
 async def _one(task: asyncio.Task[Measurement]) -> list[Measurement]:

@@ -11,7 +11,7 @@ from readiness.load.generator import Plan, run_load
 from readiness.load.result import LoadResult
 from readiness.load.scenario import Route, Scenario, User
 from readiness.load.target import Target
-from readiness.load.wire import Reply, WireFailed, connect, request
+from readiness.load.wire import Failure, Reply, WireFailed, connect, request
 from readiness.measure.prometheus import Scrape, read_metrics
 from readiness.measurement import Measurement, measured, unmeasured
 
@@ -50,11 +50,9 @@ def shown(scrapes: list[Scrape]) -> list[Measurement]:
 
     def find(name: str, metric: str) -> Measurement:
         if not scrapes:
-            return unmeasured(name, "no program showed its metrics")
+            return unmeasured(name, "no_metrics")
         there = any(each.has(metric) for each in scrapes)
-        return measured(
-            name, there, "yes", f"{metric} is {'among' if there else 'not among'} the metrics of {len(scrapes)} programs"
-        )
+        return measured(name, there, "yes", "metric_there" if there else "metric_missing", metric=metric, programs=len(scrapes))
 
     return [
         find("venue_breakers", "marketbot_breaker_state"),
@@ -67,8 +65,8 @@ async def body_limit(target: Target, path: str) -> Measurement:
     """Send a body of a megabyte where a signal belongs."""
     reply = await ask(target, "POST", path, body=b"x" * BIG_BODY_BYTES)
     if reply is None:
-        return measured("limit_body", 1, "yes", "the connection was cut while a body of 1 MiB was sent")
-    return measured("limit_body", reply.status == TOO_LARGE, "yes", f"a body of 1 MiB was answered {reply.status}")
+        return measured("limit_body", 1, "yes", "body_cut")
+    return measured("limit_body", reply.status == TOO_LARGE, "yes", "body_answered", status=str(reply.status))
 
 
 async def slow_sender(target: Target, path: str) -> Measurement:
@@ -78,16 +76,16 @@ async def slow_sender(target: Target, path: str) -> Measurement:
     try:
         connection = await connect(target)
     except WireFailed:
-        return unmeasured(name, "the server took no connection")
+        return unmeasured(name, "no_connection")
     head = f"POST {path} HTTP/1.1\r\nHost: {target.authority}\r\nContent-Length: 100\r\n\r\nx".encode("latin-1")
     try:
         reply = await connection.ask(head, SLOW_WAIT_S)
-        ended = f"it was answered {reply.status}"
+        ended, status = "slow_answered", str(reply.status)
     except WireFailed as failed:
-        ended = "it was cut" if failed.kind != "timeout" else f"it was still open after {SLOW_WAIT_S:.0f} s"
+        ended, status = "slow_open" if failed.kind is Failure.TIMEOUT else "slow_cut", ""
     finally:
         connection.close()
-    return measured(name, time.monotonic() - started, "s", f"one byte of a body of a hundred, then silence: {ended}")
+    return measured(name, time.monotonic() - started, "s", ended, status=status)
 
 
 async def source_limit(target: Target, path: str, bodies: list[bytes]) -> list[Measurement]:
@@ -97,12 +95,17 @@ async def source_limit(target: Target, path: str, bodies: list[bytes]) -> list[M
     statuses = ", ".join(str(reply.status if reply is not None else "none") for reply in replies)
     says_when = [reply for reply in refused if reply.headers.get("retry-after", "").isdigit()]
     return [
-        measured("limit_per_source", bool(refused), "yes", f"{len(bodies)} signals to a source of few an hour: {statuses}"),
+        measured("limit_per_source", bool(refused), "yes", "source_limit", signals=len(bodies), statuses=statuses),
         measured(
-            "limit_retry_after", bool(refused) and len(says_when) == len(refused), "yes", f"{len(says_when)} of {len(refused)}"
+            "limit_retry_after",
+            bool(refused) and len(says_when) == len(refused),
+            "yes",
+            "retry_after",
+            told=len(says_when),
+            refused=len(refused),
         )
         if refused
-        else unmeasured("limit_retry_after", "nothing was answered 429"),
+        else unmeasured("limit_retry_after", "no_429"),
     ]
 
 
@@ -125,16 +128,14 @@ async def flood(quiet: Plan, path: str, *, source: str | None) -> list[Measureme
 
 def flood_measurements(others: LoadResult, flooded: LoadResult) -> list[Measurement]:
     latency = others.latency()
-    told = f"{flooded.count} requests with a wrong secret in {FLOOD_S:.0f} s from one address, {others.count} of others meanwhile"
     if not latency.count:
-        return [unmeasured(name, "nobody asked anything meanwhile") for name in ("flood_others_p95_ms", "flood_refused_share")]
+        return [unmeasured(name, "flood_alone") for name in ("flood_others_p95_ms", "flood_refused_share")]
     statuses = flooded.kinds["flood"].statuses if "flood" in flooded.kinds else {}
+    told = {"flooded": flooded.count, "seconds": FLOOD_S, "others": others.count}
+    answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
     return [
-        measured("flood_others_p95_ms", latency.quantile_s(0.95) * 1_000, "ms", told),
+        measured("flood_others_p95_ms", latency.quantile_s(0.95) * 1_000, "ms", "flood", **told),
         measured(
-            "flood_refused_share",
-            statuses.get(TOO_MANY, 0) / max(1, flooded.count),
-            "share",
-            f"{told}; answered {dict(statuses)}",
+            "flood_refused_share", statuses.get(TOO_MANY, 0) / max(1, flooded.count), "share", "flood_answers", answers=answers
         ),
     ]

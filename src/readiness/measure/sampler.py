@@ -46,16 +46,14 @@ class Course:
     def measurements(self) -> list[Measurement]:
         found = [] if self.database is None else self.database.measurements()
         if self.machine_share is not None:
-            found.append(
-                measured("memory_machine_share", self.machine_share, "share", "MemAvailable of /proc/meminfo, at the worst")
-            )
+            found.append(measured("memory_machine_share", self.machine_share, "share", "meminfo"))
         peak = max(self.memory, key=lambda sample: _ours(sample.by_role), default=None)
         if peak is None or not peak.by_role:
-            return [*found, unmeasured("memory_processes_mb", "the processes do not run on this machine, or it has no /proc")]
+            return [*found, unmeasured("memory_processes_mb", "no_proc")]
         parts = ", ".join(f"{role} {mb:.0f}" for role, mb in sorted(peak.by_role.items()) if role != "simulator")
         return [
             *found,
-            measured("memory_processes_mb", _ours(peak.by_role), "mb", f"proportional set size (MB) at the peak: {parts}"),
+            measured("memory_processes_mb", _ours(peak.by_role), "mb", "pss", parts=parts),
         ]
 
     def slope(self, since_s: float, until_s: float) -> Measurement:
@@ -63,17 +61,13 @@ class Course:
         name = "memory_slope_mb_per_min"
         start = since_s + (until_s - since_s) * WARM_SHARE
         if until_s - start < MIN_SLOPE_S:
-            return unmeasured(name, f"needs {MIN_SLOPE_S:.0f} s of steady load after its first quarter; run with more --minutes")
+            return unmeasured(name, "slope_short", seconds=MIN_SLOPE_S)
         points = self.steady(start, until_s)
         if len(points) < 3:
-            return unmeasured(name, "the processes do not run on this machine, or it has no /proc")
+            return unmeasured(name, "no_proc")
         rise, error = fit(points)
-        return measured(
-            name,
-            rise * 60,
-            "mb_per_min",
-            f"line through {len(points)} sums over {until_s - start:.0f} s, +- {error * 60:.2f} MB/min",
-        )
+        told = {"points": len(points), "seconds": round(until_s - start), "error": round(error * 60, 2)}
+        return measured(name, rise * 60, "mb_per_min", "slope", **told)
 
 
 def fit(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
