@@ -32,7 +32,7 @@ from readiness.load.target import TargetRefused, target
 from readiness.render.html import html
 from readiness.render.markdown import markdown
 from readiness.render.terminal import show
-from readiness.report import Report, build, document
+from readiness.report import Report, build, document, percent
 
 FORMATS = ("terminal", "json", "markdown", "html")
 MAX_ACCOUNTS = 20_000
@@ -114,7 +114,7 @@ def _deliver(output: Output, report: Report, say: Texts, form: str, file: Path |
         raise CommandFailed(FailureReason.FILE_INVALID, f"{file} cannot be written: {error.strerror}.") from error
     verdict = {"ready": report.ready, "readiness": round(report.score.total, 4), "report": str(file)}
     mark = say("report.ready" if report.ready else "report.not_ready")
-    output.show(verdict, lambda console: console.print(f"{mark}: {report.score.total:.1%}. {file}", markup=False))
+    output.show(verdict, lambda console: console.print(f"{mark}: {percent(report.score.total, say)}. {file}", markup=False))
 
 
 def _written(report: Report, say: Texts, form: str) -> str:

@@ -33,6 +33,7 @@ ADDRESSES = tuple(f"127.0.0.{number}" for number in range(2, 10))
 """Loopback source addresses: venues limit requests by address, so the fan-out is spread over several, as in real use."""
 SOURCE, IDLE_SOURCE, SMALL_SOURCE = "readiness", "load", "small"
 SMALL_SOURCE_PER_HOUR = 5
+PARENT = Path("/var/tmp")  # noqa: S108 - only as the parent of a private, freshly made directory
 PRICES = {"BTCUSDT": "111245.6", "ETHUSDT": "4312.77", "SOLUSDT": "203.41", "XRPUSDT": "2.8713", "DOGEUSDT": "0.24117"}
 
 
@@ -197,8 +198,8 @@ def _end_leftovers(place: Path) -> None:
 
 def _new_place() -> Path:
     """Return a directory of our own that the database's user can enter, on a disk rather than in memory where there is one."""
-    disk = Path("/var/tmp")  # noqa: S108 - only as the parent of a private, freshly made directory
-    place = Path(tempfile.mkdtemp(prefix="marketbot-readiness-", dir=disk if disk.is_dir() else None))
+    disk = None if "TMPDIR" in os.environ or not PARENT.is_dir() else PARENT
+    place = Path(tempfile.mkdtemp(prefix="marketbot-readiness-", dir=disk))
     place.chmod(0o711 if os.geteuid() == 0 else 0o700)
     return place
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -16,6 +17,7 @@ from readiness.render.terminal import run_line, verdict
 from readiness.report import REVIEW_TOTAL, Report, capacity_what, how, percent, rule_words, shown
 from readiness.score import MetricState, RuleScore
 
+_CODE = re.compile(r"`([^`]+)`")
 _TONES = {
     MetricState.MET: "good-text",
     MetricState.MISSED: "warn-text",
@@ -91,16 +93,17 @@ def _areas(report: Report, say: Texts) -> str:
         before = "" if area.area.found is None else f'<u class="before" style="left:{area.area.found * 100:.1f}%"></u>'
         good = " class=ok" if area.score >= report.score.ready_from else ""
         rows.append(
-            f'<span>{escape(area.area.title[say.language])} <span class="soft small">{percent(area.area.weight, say)}</span></span>'
+            f'<div class="area"><span>{escape(area.area.title[say.language])} '
+            f'<span class="soft small">{percent(area.area.weight, say)}</span></span>'
             f'<span class="bar"><i{good} style="width:{area.score * 100:.1f}%"></i>{before}'
             f'<u style="left:{report.score.ready_from * 100:.1f}%"></u></span>'
-            f'<span class="num">{percent(area.score, say)}</span>'
+            f'<span class="num">{percent(area.score, say)}</span></div>'
         )
     key = (
         f'<p class="legend"><span><i style="background:var(--ink)"></i>{escape(say("plot.ready"))}</span>'
         f'<span><i style="background:var(--s4)"></i>{escape(say("plot.review"))}</span></p>'
     )
-    return f'<div class="card"><div class="areas">{"".join(rows)}</div>{key}</div>'
+    return f'<div class="card">{"".join(rows)}{key}</div>'
 
 
 def _capacity(report: Report, say: Texts) -> str:
@@ -117,14 +120,14 @@ def _shortfalls(report: Report, say: Texts) -> str:
         return f'<p class="card good-text">{escape(say("report.nothing_short"))}</p>'
     rows = [
         [
-            escape(percent(each.lost, say)),
             escape(each.rule.title[say.language]),
             escape(shown(each.measurement.value, each.rule.unit, say)),
-            escape(each.rule.advice[say.language]),
+            escape(percent(each.lost, say)),
+            _CODE.sub(r"<code>\1</code>", escape(each.rule.advice[say.language])),
         ]
         for each in report.score.shortfalls
     ]
-    return _table([say(f"report.{name}") for name in ("lost", "rule", "value", "advice")], rows, numbers=(0,))
+    return _table([say(f"report.{name}") for name in ("rule", "value", "lost", "advice")], rows, numbers=(1, 2))
 
 
 def _plots(report: Report, say: Texts) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from readiness.findings import Findings
@@ -80,13 +81,20 @@ def _fan_out(findings: Findings, say: Texts) -> str:
     series = [
         Series(
             say(f"plot.{name}"),
-            [(0.0, 0.0), *((float(ms), float(at)) for at, ms in enumerate(times, start=1)), (last, len(times))],
+            [(0.0, 0.0), *_steps(times), (float(last), float(len(times)))],
         )
         for name, times in (("mainnet", curve.mainnet_ms), ("testnet", curve.testnet_ms))
     ]
     x = Axis(say("plot.milliseconds"), 0, max(1, last), lambda value: say.number(value, 0))
     y = Axis(say("plot.accounts"), 0, max(1, len(curve.mainnet_ms), len(curve.testnet_ms)), lambda value: say.number(value, 0))
     return lines(series, x, y, title=say("plot.fan_out")) + legend(series)
+
+
+def _steps(times: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """Climb one step at each moment."""
+    for at, ms in enumerate(times):
+        yield float(ms), float(at)
+        yield float(ms), at + 1.0
 
 
 def _memory(findings: Findings, say: Texts) -> str:

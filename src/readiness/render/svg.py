@@ -9,6 +9,8 @@ from html import escape
 
 WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 34
+EDGE = 20
+"""A label closer to the right edge than this would be cut, and ends there instead."""
 MAX_POINTS = 400
 """Of a line; more are not seen at this size."""
 COLOURS = 6
@@ -83,10 +85,9 @@ def lines(series: Sequence[Series], x: Axis, y: Axis, *, title: str, marks: Sequ
         out.append(
             f'<line class="tickmark" x1="{px(tick):.1f}" x2="{px(tick):.1f}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM + 4}"/>'
         )
-        at = min(px(tick), WIDTH - RIGHT - 8)
-        out.append(
-            f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{escape(x.label(tick))}</text>'
-        )
+        at, anchor = (px(tick), "middle") if px(tick) < WIDTH - RIGHT - EDGE else (WIDTH - RIGHT, "end")
+        words = escape(x.label(tick))
+        out.append(f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="{anchor}">{words}</text>')
     out.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>')
     out.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" text-anchor="end">{escape(x.title)}</text>')
     for value, name in marks:
