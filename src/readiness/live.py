@@ -100,7 +100,7 @@ async def _look(
     try:
         before = await database.totals(other)
         async with watching(found.course, eye, where.processes, started):
-            say("load")
+            say("load_live")
             since = time.monotonic() - started
             slow = asyncio.create_task(front.slow_sender(where.api, "/v1/webhook/nobody/nothing"))
             found.load = await run_load(plan)

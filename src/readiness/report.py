@@ -128,6 +128,8 @@ def how(measurement: Measurement, say: Texts) -> str:
 
 def rule_words(rule: RuleScore, say: Texts) -> str:
     """Tell how the rule makes a score of its measurement."""
+    if rule.rule.unit is Unit.YES:
+        return say("report.rule_yes")
     key = "report.rule_more" if rule.rule.more_is_better else "report.rule_less"
     return say(key, target=shown(rule.rule.target, rule.rule.unit, say), floor=shown(rule.rule.floor, rule.rule.unit, say))
 

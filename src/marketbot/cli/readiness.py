@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from marketbot.api.operator_token import operator_token
@@ -88,11 +88,9 @@ def _plan(settings: Settings, options: LoadOptions) -> tuple[Plan, list[str]]:
     users = nobody(options.users) if options.tokens is None else as_many(read_users(options.tokens), options.users)
     token = options.operator_token or _own_token(settings, options.url)
     values = {"signal_id": str(options.signal_id)} if options.signal_id is not None else {}
-    usable = whole.usable(operator=bool(token), users=options.tokens is not None, values=values)
-    if options.source is None or options.source_secret is None:
-        usable = replace(usable, webhook=None)
-    else:
+    if options.source is not None and options.source_secret is not None:
         values |= {"source": options.source, "secret": options.source_secret}
+    usable = whole.usable(operator=bool(token), users=options.tokens is not None, values=values)
     left_out = [route.name for route in whole.routes if route not in usable.routes]
     left_out += ["signal"] if whole.webhook is not None and usable.webhook is None else []
     if not usable.routes:

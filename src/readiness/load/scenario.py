@@ -68,7 +68,7 @@ class Scenario:
             self.requests_per_user_s,
             self.signals_per_s,
             self.stream if users else "",
-            self.webhook,
+            self.webhook if self.webhook is not None and _names(self.webhook.path) <= values.keys() else None,
         )
 
 

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from readiness.language import Texts
-from readiness.load.result import LoadResult
+from readiness.load.result import Kind, LoadResult
+from readiness.load.wire import Failure
 
 QUANTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
@@ -53,10 +54,18 @@ def rows(result: LoadResult, say: Texts) -> list[list[str]]:
             say.number(kind.failed),
             *(say.number(kind.latency.quantile_s(share) * 1_000) for _, share in QUANTILES),
             say.number(kind.latency.max_s * 1_000),
-            ", ".join(f"{failure.value} {count}" for failure, count in sorted(kind.errors.items())),
+            _errors(kind),
         ]
         for name, kind in sorted(result.kinds.items())
     ]
+
+
+def _errors(kind: Kind) -> str:
+    """Name errors by kind; an answer that says no by its status."""
+    found = [f"{failure.value} {count}" for failure, count in sorted(kind.errors.items()) if failure is not Failure.STATUS]
+    if kind.errors[Failure.STATUS]:
+        found += [f"{status}: {count}" for status, count in sorted(kind.statuses.items()) if not 200 <= status < 300]
+    return ", ".join(found)
 
 
 def remarks(result: LoadResult, say: Texts, left_out: Sequence[str] = ()) -> list[str]:
