@@ -98,7 +98,7 @@ async def _look(
     found.course.database = database.DatabasePeaks(await database.max_connections(eye))
     other = await database.connect(where.dsn)
     try:
-        before = await database.totals(other)
+        deadlocks, scans = await database.deadlocks(other), await database.full_scans(other)
         async with watching(found.course, eye, where.processes, started):
             say("load_live")
             since = time.monotonic() - started
@@ -111,7 +111,8 @@ async def _look(
             say("slow_sender")
             add([await slow])
         say("settings")
-        add(database.run_totals(before, await database.totals(other)))
+        add([database.new_deadlocks(deadlocks, await database.deadlocks(other))])
+        add([database.new_scans(scans, await database.full_scans(other))])
         add(await database.settings(other))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         found.failures.append(f"{type(error).__name__}: {error}")

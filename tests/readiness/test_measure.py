@@ -129,13 +129,18 @@ async def test_the_database_is_asked(database_dsn: str) -> None:
         found = by_name(await database.settings(connection))
         assert (found.value("db_replicas"), found.value("db_transport_safe")) == (0, 1)
         assert found.value("db_slow_query_log") is not None
-        before = await database.totals(connection)
-        found = by_name(database.run_totals(before, (before[0] + 1, before[1] + 2)))
-        assert (found.value("db_deadlocks"), found.value("db_full_scans")) == (1, 2)
+        assert database.new_deadlocks(await database.deadlocks(connection), 1).value == 1
+        assert await database.full_scans(connection) == {}
         with pytest.raises(Exception, match="read-only"):
             await connection.execute("CREATE TABLE nothing (x int)")
     finally:
         await connection.close()
+
+
+def test_only_tables_that_were_big_at_the_first_look_count_as_scanned() -> None:
+    assert database.new_scans({"a": 1, "b": 5}, {"a": 4, "b": 5, "grown": 9}).value == 3
+    assert database.new_scans({"a": 1}, {"a": 1}).value == 0
+    assert database.new_scans({}, {"grown": 9}).value is None
 
 
 @pytest.fixture

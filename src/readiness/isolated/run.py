@@ -86,7 +86,8 @@ async def _examine(
     found.capacity = [
         answer(Question(max(1, options.accounts // 4), venue, made.egresses, CAPACITY_TARGET_S)) for venue in VENUES
     ]
-    totals = await database.totals(db)
+    deadlocks = await database.deadlocks(db)
+    scans: dict[str, int] = {}
     origin = time.monotonic()
     found.course.database = database.DatabasePeaks(await database.max_connections(db))
     async with watching(found.course, eye, made.processes, origin):
@@ -103,6 +104,7 @@ async def _examine(
         plan = _plan(options, made, warm)
         slow = asyncio.create_task(front.slow_sender(made.api, made.webhook(IDLE_SOURCE)))
         await step("load", lambda: _loaded(plan, made, db, found, origin))
+        scans = await database.full_scans(db)
         await step("front", lambda: _front(made))
         await step("flood", lambda: front.flood(plan, f"/v1/webhook/{SOURCE}/wrong", source=FLOOD_SOURCE))
         await step("slow_sender", lambda: _one(slow))
@@ -113,7 +115,12 @@ async def _examine(
         await step("kill", lambda: drills.kill_engine(made, db, "ETHUSDT"))
         await step("venues", lambda: _venues(made))
     add(found.course.measurements())
-    add(database.run_totals(totals, await database.totals(db)))
+    add(
+        [
+            database.new_deadlocks(deadlocks, await database.deadlocks(db)),
+            database.new_scans(scans, await database.full_scans(db)),
+        ]
+    )
     add(await database.settings(db))
 
 

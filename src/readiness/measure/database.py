@@ -32,10 +32,8 @@ SELECT current_setting('max_connections')::int AS max_connections,
        inet_server_addr()::text AS address,
        (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS encrypted
 """
-_TOTALS = """
-SELECT (SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()) AS deadlocks,
-       (SELECT coalesce(sum(seq_scan), 0)::bigint FROM pg_stat_user_tables WHERE n_live_tup > $1) AS full_scans
-"""
+_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+_SCANS = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE n_live_tup > $1"
 _QUEUE = """
 SELECT (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - created_at)), 0)::float
         FROM chunk WHERE done_at IS NULL AND claimed_by IS NULL AND lane = 0) AS risk_oldest_s,
@@ -148,24 +146,29 @@ async def max_connections(connection: Db) -> int:
     return int(await connection.fetchval("SELECT current_setting('max_connections')::int"))
 
 
-async def totals(connection: Db) -> tuple[int, int]:
-    """Return (deadlocks, full scans of big tables) so far; the difference of two looks is what a run did."""
-    row = await connection.fetchrow(_TOTALS, BIG_TABLE_ROWS)
-    assert row is not None
-    return int(row["deadlocks"]), int(row["full_scans"])
+async def deadlocks(connection: Db) -> int:
+    """Return how many there were so far."""
+    return int(await connection.fetchval(_DEADLOCKS))
 
 
-def run_totals(before: tuple[int, int], after: tuple[int, int]) -> list[Measurement]:
-    return [
-        measured("db_deadlocks", after[0] - before[0], "count", "deadlocks"),
-        measured(
-            "db_full_scans",
-            after[1] - before[1],
-            "count",
-            "full_scans",
-            rows=BIG_TABLE_ROWS,
-        ),
-    ]
+async def full_scans(connection: Db) -> dict[str, int]:
+    """Return, of each table that is big now, how often it was read from end to end so far."""
+    return {row["relname"]: int(row["seq_scan"] or 0) for row in await connection.fetch(_SCANS, BIG_TABLE_ROWS)}
+
+
+def new_deadlocks(before: int, after: int) -> Measurement:
+    return measured("db_deadlocks", after - before, "count", "deadlocks")
+
+
+def new_scans(before: Mapping[str, int], after: Mapping[str, int]) -> Measurement:
+    """Count the scans of those tables that were big at the first look: what is read while it is small needs no index."""
+    found = {table: after[table] - count for table, count in before.items() if after.get(table, 0) > count}
+    if not before:
+        return unmeasured("db_full_scans", "no_big_table", rows=BIG_TABLE_ROWS)
+    names = ", ".join(f"{table} {count}" for table, count in sorted(found.items())) or "-"
+    return measured(
+        "db_full_scans", sum(found.values()), "count", "full_scans", tables=len(before), rows=BIG_TABLE_ROWS, names=names
+    )
 
 
 async def settings(connection: Db) -> list[Measurement]:
