@@ -11,7 +11,7 @@ import asyncpg
 
 from readiness.measurement import Measurement, measured, unmeasured
 
-BIG_TABLE_ROWS = 10_000
+BIG_TABLE_ROWS = 2_000
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 10.0
 APPLICATION = "readiness"
