@@ -357,5 +357,78 @@ def doctor(
     run_command(json, data_dir, run_doctor)
 
 
+@commands.command()
+def capacity(
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts trade one signal.")] = 1_000,
+    venue: Annotated[str, typer.Option(help="binance or bybit.")] = "bybit",
+    egress: Annotated[int, typer.Option(min=1, help="Source addresses they are spread over.")] = 1,
+    target_s: Annotated[float, typer.Option(help="Seconds in which the last account is to be done.")] = 10.0,
+    lang: Language = "en",
+    json: Json = False,
+) -> None:
+    """How long a fan-out takes under a venue's limits, and how many addresses a target needs."""
+    from marketbot.cli.readiness import show_capacity
+
+    run_command(
+        json,
+        None,
+        lambda output, _settings: show_capacity(
+            output, accounts=accounts, venue=venue, egress=egress, target_s=target_s, lang=lang
+        ),
+    )
+
+
+@commands.command()
+def loadtest(
+    users: Annotated[int, typer.Option(min=1, help="Virtual users.")] = 1_000,
+    minutes: Annotated[float, typer.Option(help="How long.")] = 5.0,
+    url: Annotated[str, typer.Option(help="The service's address.")] = "http://127.0.0.1:8000",
+    rate: Annotated[float | None, typer.Option(help="Requests a second of all users (default: as the scenario says).")] = None,
+    scenario: Annotated[str, typer.Option(help="operator, users, or a TOML file of routes.")] = "operator",
+    arrivals: Annotated[str, typer.Option(help="poisson (as strangers come) or constant.")] = "poisson",
+    tokens: Annotated[Path | None, typer.Option(help='JSON lines, one user each: {"token": "...", "account_id": 7}.')] = None,
+    operator_token: Annotated[
+        str | None, typer.Option(envvar="MARKETBOT_OPERATOR_TOKEN", help="For the operator's reads.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="A source that nobody follows, to send signals to.")] = None,
+    secret: Annotated[str | None, typer.Option(envvar="MARKETBOT_SOURCE_SECRET", help="The source's secret.")] = None,
+    signal_id: Annotated[int | None, typer.Option("--signal", min=1, help="A signal whose outcome is read.")] = None,
+    own_target: Annotated[
+        str | None, typer.Option("--i-own-this-target", help="The host's name once more, to load another machine than this one.")
+    ] = None,
+    lang: Language = "en",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Load the API as a crowd would: requests start when they are due, and latency counts from then."""
+    from marketbot.cli.readiness import LoadOptions, run_loadtest
+
+    options = LoadOptions(
+        url, users, minutes, rate, scenario, arrivals, tokens, operator_token, source, secret, signal_id, own_target, lang
+    )
+    run_command(json, data_dir, lambda output, settings: run_loadtest(output, settings, options))
+
+
+@commands.command()
+def readiness(
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="A throw-away installation with simulated venues: all drills.")
+    ] = False,
+    users: Annotated[int, typer.Option(min=1, help="Virtual users of the load.")] = 1_000,
+    accounts: Annotated[int, typer.Option(help="Simulated accounts of a throw-away installation.")] = 1_000,
+    minutes: Annotated[float, typer.Option(help="How long the load lasts.")] = 2.0,
+    form: Annotated[str, typer.Option("--format", help="terminal, json, markdown or html.")] = "terminal",
+    file: Annotated[Path | None, typer.Option("--output", help="Write the report to a file.")] = None,
+    lang: Language = "en",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Are we ready? Load, fan-out, fault drills and checks, scored by the criteria; exit 0 from 85 %."""
+    from marketbot.cli.examination import ExaminationOptions, run_readiness
+
+    options = ExaminationOptions(isolated, users, accounts, minutes, form, file, lang)
+    run_command(json, data_dir, lambda output, settings: run_readiness(output, settings, options))
+
+
 if __name__ == "__main__":
     app()

@@ -1,0 +1,1 @@
+"""How long a fan-out takes under the venues' limits, by arithmetic alone."""

@@ -1,0 +1,1 @@
+"""What a report and an answer look like: terminal, JSON, Markdown, HTML."""
