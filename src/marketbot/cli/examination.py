@@ -87,7 +87,7 @@ async def _live(output: Output, settings: Settings, options: ExaminationOptions,
         output.mark(store.profile)
         where = Installed(
             target(endpoints.api_url),
-            target(endpoints.engine_url),
+            target(endpoints.engine_urls[0]),
             operator_token(settings),
             store.dsn,
             endpoints.supervisor_pid,

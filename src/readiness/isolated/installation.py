@@ -131,8 +131,8 @@ async def _started(process: asyncio.subprocess.Process, place: Path, environment
         raise RunFailed(f"the service did not start: {said or 'it said nothing'}") from None
     return Installation(
         place,
-        target(told["api_url"]),
-        target(told["engine_url"]),
+        target(told["api_urls"][0]),
+        target(told["engine_urls"][0]),
         int(told["supervisor_pid"]),
         _content(Path(told["operator_token_file"])).strip(),
         Control.of(ready_file),
