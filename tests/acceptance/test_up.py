@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,10 +31,10 @@ def _environment(place: Path, **extra: str) -> dict[str, str]:
 
 
 @contextmanager
-def _running(place: Path) -> Iterator[subprocess.Popen[str]]:
+def _running(place: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Start the service and wait for the line that says it runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "marketbot.cli.main", "up", "--json"],
+        [sys.executable, "-m", "marketbot.cli.main", "up", "--json", *options],
         env=_environment(place),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -121,3 +122,22 @@ def test_a_second_service_and_the_other_profile_are_refused_in_plain_words(place
     assert live.returncode == 1
     assert "simulation" in json.loads(live.stdout)["error"]["message"]
     assert processes_of(place) == []
+
+
+def test_several_processes_of_a_kind_serve_and_share(place: Path) -> None:
+    with _running(place, "--api", "2", "--executors", "2") as service:
+        assert len(_ours(place)) == 5
+        told = json.loads((place / "service.json").read_text())
+        assert (len(told["api_urls"]), len(told["engine_urls"])) == (2, 2)
+        for url in told["api_urls"]:
+            with urllib.request.urlopen(f"{url}/health/ready") as answer:
+                assert answer.status == 200
+        listed = subprocess.run(
+            [sys.executable, "-m", "marketbot.cli.main", "doctor", "--json"],
+            env=_environment(place), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        subjects = [each["name"] for each in json.loads(listed.stdout)["findings"]]
+        assert (subjects.count("api"), subjects.count("engine")) == (2, 2)
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(timeout=30) == 0
+        assert processes_of(place) == []
