@@ -31,7 +31,7 @@ async def show_all_tokens(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     door: UserDoor = request.app.state.door
     limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, "all tokens", (0,))
+    (after,) = read_cursor(request.query_params, "tokens", (0,))
     async with database.connection() as connection:
         rows = await list_all_tokens(connection, after, limit)
         simulated = await door.simulated(connection)

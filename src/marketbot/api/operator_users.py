@@ -82,7 +82,7 @@ async def show_accounts(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     door: UserDoor = request.app.state.door
     limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, "all accounts", (0,))
+    (after,) = read_cursor(request.query_params, "accounts", (0,))
     async with database.connection() as connection:
         rows = await list_all_accounts(connection, AccountId(after), limit)
         simulated = await door.simulated(connection)

@@ -55,7 +55,7 @@ def _newest(kinds: Iterable[str]) -> str:
     parts = [
         f"""
         (SELECT signal_id, account_id, user_id, lane, state, reason, detail, side, qty, stop_price, target_price, planned_at
-         FROM intent WHERE user_id = $1 AND {kind} AND planned_at <= $2 AND (planned_at, signal_id, account_id) < ($2, $3, $4)
+         FROM intent WHERE user_id = $1 AND {kind} AND (planned_at, signal_id, account_id) < ($2, $3, $4)
          ORDER BY planned_at DESC, signal_id DESC, account_id DESC LIMIT $5)
         """
         for kind in kinds
@@ -104,7 +104,7 @@ ALL_POSITIONS = f"{_POSITIONS} {_BY_ACCOUNT}"
 RESULTS = """
 SELECT r.account_id, a.label, a.venue, a.environment::text, r.symbol, r.side::text, r.signal_id, r.result, r.closed_at
 FROM realized_result r LEFT JOIN account a ON a.account_id = r.account_id AND a.user_id = $1
-WHERE r.user_id = $1 AND r.closed_at <= $2 AND (r.closed_at, r.account_id, r.symbol, r.side) < ($2, $3, $4::text, $5::position_side)
+WHERE r.user_id = $1 AND (r.closed_at, r.account_id, r.symbol, r.side) < ($2, $3, $4::text, $5::position_side)
 ORDER BY r.closed_at DESC, r.account_id DESC, r.symbol DESC, r.side DESC LIMIT $6
 """
 
