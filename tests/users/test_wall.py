@@ -9,6 +9,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from marketbot.cli.doctor.finding import Level
+from marketbot.cli.doctor.records import check_records
 from marketbot.domain.ids import UserId
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.migrate import migrate
@@ -180,6 +182,17 @@ async def test_the_owner_is_bound_by_no_policy(owner: DirectConnection) -> None:
     assert not await sees_all_rows(owner)
 
 
+async def test_doctor_finds_a_login_from_whom_rows_are_hidden(owner: DirectConnection) -> None:
+    """An engine that connected as a role that does not own the tables would see no account, and say nothing."""
+    await owner.execute("CREATE ROLE stranger")
+    try:
+        await owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO stranger; SET ROLE stranger")
+        told = {finding.check: finding async for finding in check_records(owner, 1)}["row-level security"]
+        assert (told.level, await owner.fetchval("SELECT count(*) FROM account")) == (Level.WRONG, 0)
+    finally:
+        await owner.execute("RESET ROLE; DROP OWNED BY stranger; DROP ROLE stranger")
+
+
 async def test_a_lost_role_is_made_again(owner: DirectConnection, database: str) -> None:
     """As after a dump was restored on another server, where rights and role are missing."""
     await owner.execute("UPDATE user_wall SET role_name = 'marketbot_user_0a1b2c3d'")
@@ -229,8 +242,11 @@ async def test_a_login_that_may_not_make_roles_goes_on_without(plain_login: tupl
     assert await find_wall(plain) is None
     assert await sees_all_rows(plain)
     assert await plain.fetchval("SELECT count(*) FROM app_user") == 1
+    told = {finding.check: finding async for finding in check_records(plain, 1)}["row-level security"]
+    assert told.level is Level.ADVICE
     # What an administrator may do about it, once.
     role = await plain.fetchval("SELECT role_name FROM user_wall")
+    assert f"CREATE ROLE {role} NOLOGIN; GRANT {role} TO" in told.todo
     await admin.execute(f"CREATE ROLE {role} NOLOGIN")
     await admin.execute(f"GRANT {role} TO plain")
     assert await find_wall(plain) == UserWall(role)
