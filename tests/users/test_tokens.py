@@ -136,7 +136,7 @@ async def test_use_is_noted_coarsely(owner: DirectConnection, database: str) -> 
     assert noted == [True, False, True]
 
 
-@pytest.mark.parametrize("held", [*USER_SCOPES])
+@pytest.mark.parametrize("held", sorted(USER_SCOPES))
 async def test_a_scope_opens_its_addresses_and_no_others(faces: Faces, held: Scope) -> None:
     token = (await faces.token(1, held)).text
     addresses: list[tuple[str, str, object, Scope]] = [
