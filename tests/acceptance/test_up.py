@@ -136,7 +136,7 @@ def test_several_processes_of_a_kind_serve_and_share(place: Path) -> None:
             [sys.executable, "-m", "marketbot.cli.main", "doctor", "--json"],
             env=_environment(place), capture_output=True, text=True, check=False,
         )  # fmt: skip
-        subjects = [each["name"] for each in json.loads(listed.stdout)["findings"]]
+        subjects = [each["check"] for each in json.loads(listed.stdout)["findings"]]
         assert (subjects.count("api"), subjects.count("engine")) == (2, 2)
         service.send_signal(signal.SIGTERM)
         assert service.wait(timeout=30) == 0

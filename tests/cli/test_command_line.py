@@ -63,6 +63,8 @@ def test_help_is_quick_and_names_every_command(run: Run) -> None:
         "signal",
         "accounts",
         "source",
+        "users",
+        "tokens",
         "orders",
         "positions",
         "halt",
@@ -246,3 +248,39 @@ def test_a_backup_is_made_listed_proven_and_brought_back(run: Run, data_dir: Pat
     file = next((data_dir / "backups" / made["name"]).glob("source.*"))
     file.write_bytes(file.read_bytes()[:-1])
     assert run("backup", "verify", made["name"], **sealed).returncode == 1
+
+
+def test_users_and_their_tokens(run: Run) -> None:
+    assert _json(run("users", "add", "ana", "--json"))["name"] == "ana"
+    assert _json(run("users", "add", "ana", "--json"))["error"]["reason"] == "ALREADY_EXISTS"
+    assert run("users", "add", "").returncode == 2
+    made = _json(run("tokens", "create", "--user", "ana", "--days", "30", "--json"))
+    assert made["token"].startswith("mbu_")
+    assert made["scopes"] == ["accounts:read", "orders:read"]
+    assert made["expires_at"] is not None
+    operators = run("tokens", "create", "--scope", "all")
+    assert "mbo_" in operators.stdout
+    assert "operator:read, operator:write" in operators.stdout
+    wide = _json(run("tokens", "create", "--user", "ana", "--scope", "orders:read", "--scope", "settings:write", "--json"))
+    assert wide["scopes"] == ["orders:read", "settings:write"]
+    assert run("tokens", "create", "--user", "ana", "--scope", "operator:read").returncode == 2
+    assert _json(run("tokens", "create", "--user", "rui", "--json"))["error"]["reason"] == "NOT_FOUND"
+    listed = run("tokens", "list", "--json")
+    assert made["token"] not in listed.stdout
+    assert [row["user_id"] for row in _json(listed)["tokens"]] == [1, None, 1]
+    assert len(_json(run("tokens", "list", "--user", "ana", "--json"))["tokens"]) == 2
+    assert _json(run("tokens", "revoke", str(made["token_id"]), "--json"))["revoked_at"] is not None
+    assert _json(run("tokens", "revoke", "99", "--json"))["error"]["reason"] == "NOT_FOUND"
+    assert _json(run("users", "disable", "ana", "--json"))["disabled_at"] is not None
+    assert [(row["name"], row["disabled_at"] is None) for row in _json(run("users", "list", "--json"))["users"]] == [
+        ("ana", False)
+    ]
+    assert _json(run("users", "enable", "ana", "--json"))["disabled_at"] is None
+    assert _json(run("users", "enable", "rui", "--json"))["error"]["reason"] == "NOT_FOUND"
+
+
+def test_doctor_tells_of_the_wall_between_users(run: Run) -> None:
+    run("source", "add", "room", "--json")
+    findings = {finding["check"]: finding for finding in _json(run("doctor", "--json"))["findings"]}
+    assert findings["row-level security"]["level"] == "fine"
+    assert "marketbot_user_" in findings["row-level security"]["sentence"]

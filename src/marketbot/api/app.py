@@ -10,14 +10,22 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from marketbot.api.accounts import accounts_router
 from marketbot.api.database import Database
 from marketbot.api.health import Readiness, live, ready
+from marketbot.api.identity import TokenRegister
 from marketbot.api.ledger import PostgresLedger
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_token import operator_token, token_sha256
+from marketbot.api.operator_tokens import operator_tokens_router
+from marketbot.api.operator_users import operator_users_router
+from marketbot.api.paging import ParameterInvalid
 from marketbot.api.peer import read_networks
 from marketbot.api.problems import ApiReason, api_problem, language
 from marketbot.api.refusal_log import BatchedRefusalLog
+from marketbot.api.tokens import tokens_router
+from marketbot.api.trades import trades_router
+from marketbot.api.user_door import UserDoor
 from marketbot.api.webhook import receive_signal
 from marketbot.clock import SystemClock
 from marketbot.intake.document import MAX_BODY_BYTES
@@ -39,12 +47,15 @@ def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None
     refusals = BatchedRefusalLog(database)
     token = operator_token(settings)
     register_secret(token)
+    time = clock or SystemClock()
     state = State(
         {
             "database": database,
-            "intake": Intake(ledger, refusals, clock or SystemClock()),
+            "intake": Intake(ledger, refusals, time),
             "readiness": Readiness(database),
-            "operator_token_sha256": token_sha256(token),
+            "clock": time,
+            "tokens": TokenRegister(database, time, token_sha256(token)),
+            "door": UserDoor(database),
             "trusted_proxies": read_networks(settings.trusted_proxies),
         }
     )
@@ -58,7 +69,17 @@ def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None
             await refusals.stop()
 
     return Litestar(
-        route_handlers=[receive_signal, live, ready, operator_router()],
+        route_handlers=[
+            receive_signal,
+            live,
+            ready,
+            operator_router(),
+            operator_users_router(),
+            operator_tokens_router(),
+            accounts_router(),
+            trades_router(),
+            tokens_router(),
+        ],
         state=state,
         lifespan=[lifespan],
         exception_handlers={Exception: _answer_exception},
@@ -74,6 +95,7 @@ _BY_STATUS = {
     401: ApiReason.TOKEN_INVALID,
     404: ApiReason.NOT_FOUND,
     405: ApiReason.METHOD_NOT_ALLOWED,
+    413: ApiReason.BODY_TOO_LARGE,
     415: ApiReason.MEDIA_TYPE_UNSUPPORTED,
 }
 
@@ -82,6 +104,8 @@ def _answer_exception(request: Request[Any, Any, State], error: Exception) -> Re
     spoken = language(request.headers.get("accept-language", ""))
     if isinstance(error, StoreAway | Unavailable):
         return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)
+    if isinstance(error, ParameterInvalid):
+        return api_problem(ApiReason.PARAMETER_INVALID, spoken, str(error))
     if isinstance(error, HTTPException) and error.status_code < 500:
         return api_problem(_BY_STATUS.get(error.status_code, ApiReason.PARAMETER_INVALID), spoken)
     log.error("request_failed", exc_info=error)

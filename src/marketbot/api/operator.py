@@ -1,4 +1,4 @@
-"""What the operator may read: metrics, and what became of a signal. Behind the operator's token, over all users."""
+"""What the operator may read: metrics, and what became of a signal. Behind an operator's token, over all users."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import orjson
 from litestar import Request, Response, Router, get
 from litestar.datastructures import State
 
+from marketbot.api.admission import admit, demands
 from marketbot.api.database import Database
-from marketbot.api.operator_token import shows_token
 from marketbot.api.problems import ApiReason, api_problem, language
 from marketbot.domain.ids import AccountId, SignalId
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.reasons import Language
+from marketbot.domain.scope import Scope
 from marketbot.observability import metrics
 from marketbot.store.pool import Connection
 from marketbot.store.signals import MAX_PAGE, SignalAccount, signal_accounts, signal_summary
@@ -25,20 +26,12 @@ MAX_DIGITS = 19
 OperatorRequest = Request[Any, Any, State]
 
 
-async def demand_token(request: OperatorRequest) -> Response[bytes] | None:
-    """Let nobody past who does not show the operator's token."""
-    expected: bytes = request.app.state.operator_token_sha256
-    if shows_token(request.headers.get("authorization", ""), expected):
-        return None
-    return api_problem(ApiReason.TOKEN_INVALID, _spoken(request))
-
-
-@get("/metrics")
+@get("/metrics", opt=demands(Scope.OPERATOR_READ))
 async def read_metrics() -> Response[bytes]:
     return Response(metrics.render(), media_type=metrics.MEDIA_TYPE)
 
 
-@get("/v1/signals/{signal_id:int}")
+@get("/v1/signals/{signal_id:int}", opt=demands(Scope.OPERATOR_READ))
 async def read_signal(request: OperatorRequest) -> Response[bytes]:
     """State, and counts by outcome and reason."""
     database: Database = request.app.state.database
@@ -53,7 +46,7 @@ async def read_signal(request: OperatorRequest) -> Response[bytes]:
     return _json({"simulated": bool(simulated), "signal": found})
 
 
-@get("/v1/signals/{signal_id:int}/accounts")
+@get("/v1/signals/{signal_id:int}/accounts", opt=demands(Scope.OPERATOR_READ))
 async def read_signal_accounts(request: OperatorRequest) -> Response[bytes]:
     """One page by ascending account id; ``next_after`` is null on the last."""
     spoken = _spoken(request)
@@ -94,4 +87,4 @@ def _spoken(request: OperatorRequest) -> Language:
 
 
 def operator_router() -> Router:
-    return Router(path="/", route_handlers=[read_metrics, read_signal, read_signal_accounts], before_request=demand_token)
+    return Router(path="/", route_handlers=[read_metrics, read_signal, read_signal_accounts], before_request=admit)

@@ -1,9 +1,8 @@
-"""The operator's token: made once, kept in a file that only the owner reads, compared by its digest."""
+"""The operator's token: made once, kept in a file that only the owner reads, known by its digest."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import secrets
 import stat
@@ -41,13 +40,6 @@ def operator_token(settings: Settings) -> str:
 
 def token_sha256(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
-
-
-def shows_token(authorization: str, expected_sha256: bytes) -> bool:
-    """Compare an Authorization header with the token's digest, in constant time."""
-    scheme, _, token = authorization.strip().partition(" ")
-    given = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).digest()
-    return hmac.compare_digest(given, expected_sha256) and scheme.lower() == "bearer"
 
 
 def _make_token_file(path: Path) -> None:

@@ -6,6 +6,7 @@ HTTP statuses live here and nowhere else.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import orjson
@@ -27,6 +28,15 @@ class ApiReason(StrEnum):
     NOT_READY = "NOT_READY"
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    SCOPE_MISSING = "SCOPE_MISSING"
+    USER_DISABLED = "USER_DISABLED"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    TOKEN_LIMIT_REACHED = "TOKEN_LIMIT_REACHED"  # noqa: S105
+    JSON_EXPECTED = "JSON_EXPECTED"
+    JSON_MALFORMED = "JSON_MALFORMED"
+    BODY_TOO_LARGE = "BODY_TOO_LARGE"
+    FIELD_INVALID = "FIELD_INVALID"
+    SETTING_INVALID = "SETTING_INVALID"
     TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105
     MEDIA_TYPE_UNSUPPORTED = "MEDIA_TYPE_UNSUPPORTED"
     BODY_TOO_SLOW = "BODY_TOO_SLOW"
@@ -59,6 +69,15 @@ _API_STATUS = {
     ApiReason.NOT_READY: 503,
     ApiReason.NOT_FOUND: 404,
     ApiReason.METHOD_NOT_ALLOWED: 405,
+    ApiReason.SCOPE_MISSING: 403,
+    ApiReason.USER_DISABLED: 403,
+    ApiReason.ALREADY_EXISTS: 409,
+    ApiReason.TOKEN_LIMIT_REACHED: 409,
+    ApiReason.JSON_EXPECTED: 415,
+    ApiReason.JSON_MALFORMED: 400,
+    ApiReason.BODY_TOO_LARGE: 413,
+    ApiReason.FIELD_INVALID: 422,
+    ApiReason.SETTING_INVALID: 422,
     ApiReason.TOKEN_INVALID: 401,
     ApiReason.MEDIA_TYPE_UNSUPPORTED: 415,
     ApiReason.BODY_TOO_SLOW: 408,
@@ -78,8 +97,26 @@ _API_TEXT = {
     ApiReason.NOT_FOUND: ("There is nothing here.", "Não há nada aqui."),
     ApiReason.METHOD_NOT_ALLOWED: ("This address takes another method.", "Este endereço aceita outro método."),
     ApiReason.TOKEN_INVALID: (
-        "The operator's token is missing or wrong. Send it as Authorization: Bearer.",
-        "O token do operador está ausente ou incorreto. Envie-o como Authorization: Bearer.",
+        "The token is missing, wrong, expired or revoked. Send it as Authorization: Bearer.",
+        "O token está ausente, incorreto, expirado ou revogado. Envie-o como Authorization: Bearer.",
+    ),
+    ApiReason.SCOPE_MISSING: ("This token does not open this address.", "Este token não dá acesso a este endereço."),
+    ApiReason.USER_DISABLED: (
+        "This user has been disabled by the operator.",
+        "Este usuário foi desativado pelo operador.",
+    ),
+    ApiReason.ALREADY_EXISTS: ("There is one of this name already.", "Já existe um com este nome."),
+    ApiReason.TOKEN_LIMIT_REACHED: (
+        "There are too many tokens. Revoke one that is not used any more.",
+        "Há tokens demais. Revogue um que não seja mais usado.",
+    ),
+    ApiReason.JSON_EXPECTED: ("Send the body as application/json.", "Envie o corpo como application/json."),
+    ApiReason.JSON_MALFORMED: ("The body is not a JSON object.", "O corpo não é um objeto JSON."),
+    ApiReason.BODY_TOO_LARGE: ("The body is too large.", "O corpo da mensagem é grande demais."),
+    ApiReason.FIELD_INVALID: ("A field of the body is not acceptable.", "Um campo do corpo não é aceitável."),
+    ApiReason.SETTING_INVALID: (
+        "Nothing was changed: a setting is not acceptable.",
+        "Nada foi alterado: uma configuração não é aceitável.",
     ),
     ApiReason.MEDIA_TYPE_UNSUPPORTED: (
         "A signal is sent as application/json or text/plain.",
@@ -119,19 +156,30 @@ def refusal_problem(refused: Refused, spoken: Language) -> Response[bytes]:
     )
 
 
-def api_problem(reason: ApiReason, spoken: Language, detail: str = "") -> Response[bytes]:
-    """Answer a request that cannot be served."""
+def api_problem(
+    reason: ApiReason, spoken: Language, detail: str = "", errors: Sequence[Mapping[str, str]] = ()
+) -> Response[bytes]:
+    """Answer a request that cannot be served; ``errors`` tells more than one thing that is wrong with it."""
     english, portuguese = _API_TEXT[reason]
     headers: dict[str, str] = {}
     if _API_STATUS[reason] == 503:
         headers["Retry-After"] = str(STORE_RETRY_AFTER_S)
     if reason is ApiReason.TOKEN_INVALID:
         headers["WWW-Authenticate"] = "Bearer"
-    return _problem(_API_STATUS[reason], reason, english if spoken is Language.EN else portuguese, detail, headers)
+    return _problem(_API_STATUS[reason], reason, english if spoken is Language.EN else portuguese, detail, headers, errors)
 
 
-def _problem(status: int, reason: StrEnum, title: str, detail: str, headers: dict[str, str]) -> Response[bytes]:
-    document = {"type": "about:blank", "title": title, "status": status, "reason": reason.value}
+def _problem(
+    status: int,
+    reason: StrEnum,
+    title: str,
+    detail: str,
+    headers: dict[str, str],
+    errors: Sequence[Mapping[str, str]] = (),
+) -> Response[bytes]:
+    document: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "reason": reason.value}
     if detail:
         document["detail"] = detail
+    if errors:
+        document["errors"] = [dict(error) for error in errors]
     return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)

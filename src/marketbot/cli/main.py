@@ -25,9 +25,13 @@ signals = typer.Typer(help="Send signals, and see what became of them.", no_args
 accounts = typer.Typer(help="Bring exchange accounts in, and check them.", no_args_is_help=True, rich_markup_mode=None)
 sources = typer.Typer(help="Where signals come from, each with its own secret.", no_args_is_help=True, rich_markup_mode=None)
 backups = typer.Typer(help="Back the books up, and prove that a backup is good.", rich_markup_mode=None)
+users = typer.Typer(help="Who owns accounts and may use the API.", no_args_is_help=True, rich_markup_mode=None)
+tokens = typer.Typer(help="API tokens of users and operators, each shown once.", no_args_is_help=True, rich_markup_mode=None)
 commands.add_typer(signals, name="signal")
 commands.add_typer(accounts, name="accounts")
 commands.add_typer(sources, name="source")
+commands.add_typer(users, name="users")
+commands.add_typer(tokens, name="tokens")
 commands.add_typer(backups, name="backup")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, errors too.")]
@@ -213,6 +217,80 @@ def source_rotate(name: str, json: Json = False, data_dir: DataDir = None) -> No
     from marketbot.cli.sources import rotate_source
 
     run_command(json, data_dir, lambda output, settings: rotate_source(output, settings, name))
+
+
+@users.command("add")
+def users_add(
+    name: Annotated[str, typer.Argument(help="1 to 100 characters.")], json: Json = False, data_dir: DataDir = None
+) -> None:
+    """Make a user; an import of accounts makes those it names too."""
+    from marketbot.cli.users import add_user
+
+    run_command(json, data_dir, lambda output, settings: add_user(output, settings, name))
+
+
+@users.command("list")
+def users_list(limit: Limit = 1_000, json: Json = False, data_dir: DataDir = None) -> None:
+    """All users."""
+    from marketbot.cli.users import show_users
+
+    run_command(json, data_dir, lambda output, settings: show_users(output, settings, limit))
+
+
+@users.command("disable")
+def users_disable(name: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Refuse a user's tokens, within seconds. Their accounts trade on: `marketbot halt user NUMBER` stops entries."""
+    from marketbot.cli.users import enable_user
+
+    run_command(json, data_dir, lambda output, settings: enable_user(output, settings, name, enabled=False))
+
+
+@users.command("enable")
+def users_enable(name: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Take a user's tokens again."""
+    from marketbot.cli.users import enable_user
+
+    run_command(json, data_dir, lambda output, settings: enable_user(output, settings, name, enabled=True))
+
+
+@tokens.command("create")
+def tokens_create(
+    user: Annotated[str | None, typer.Option(help="The user's name; none makes an operator's token.")] = None,
+    name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it opens, repeatable (default: reading); all for everything of its kind."),
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3_660, help="How long it holds (default: until it is revoked).")] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a token; it is shown once."""
+    from marketbot.cli.tokens import TokenOptions, make_api_token
+
+    options = TokenOptions(user=user, name=name, scopes=scope, days=days)
+    run_command(json, data_dir, lambda output, settings: make_api_token(output, settings, options))
+
+
+@tokens.command("list")
+def tokens_list(
+    user: Annotated[str | None, typer.Option(help="Of one user.")] = None,
+    limit: Limit = 1_000,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """All tokens, without the tokens themselves."""
+    from marketbot.cli.tokens import show_tokens
+
+    run_command(json, data_dir, lambda output, settings: show_tokens(output, settings, user, limit))
+
+
+@tokens.command("revoke")
+def tokens_revoke(token_id: Annotated[int, typer.Argument(min=1)], json: Json = False, data_dir: DataDir = None) -> None:
+    """End a token; a running service refuses it within seconds."""
+    from marketbot.cli.tokens import revoke_token
+
+    run_command(json, data_dir, lambda output, settings: revoke_token(output, settings, token_id))
 
 
 @commands.command()

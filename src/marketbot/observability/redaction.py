@@ -16,13 +16,14 @@ _NAMES = re.compile(
     r"secret|token|signature|passw|api_?key|authorization|credential|cookie|private|hmac|x-mbx-apikey|x-bapi-(?:sign|api)", re.I
 )
 _SHAPES = (
-    # A source's secret in the webhook's path; a signed query; a bearer token; a password in a DSN.
+    # A source's secret in the webhook's path; a signed query; a bearer token; an API token; a password in a DSN.
     (re.compile(r"(/v1/webhook/[^/\s\"'?]+/)[^/\s\"'?]+"), rf"\1{REDACTED}"),
     (
         re.compile(r"((?:signature|secret|token|api_?key|apikey|password)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',;}]+", re.I),
         rf"\1{REDACTED}",
     ),
     (re.compile(r"(Bearer\s+)\S+", re.I), rf"\1{REDACTED}"),
+    (re.compile(r"(mb[uo]_)[A-Za-z0-9_-]{20,}"), rf"\1{REDACTED}"),
     (re.compile(r"(://[^:/@\s]+:)[^@/\s]+@"), rf"\1{REDACTED}@"),
 )
 

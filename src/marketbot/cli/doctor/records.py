@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from marketbot.cli.doctor.finding import Finding, advice, fine, wrong
 from marketbot.store.pool import Connection
+from marketbot.store.user_wall import find_wall, sees_all_rows
 
 OLDEST_SERVER = 150_000
 UNCONFIRMED_AGE_S = 30
@@ -41,6 +42,7 @@ _SOURCES = "SELECT count(*) FILTER (WHERE enabled) AS enabled, count(*) AS all F
 async def check_records(connection: Connection, egresses: int) -> AsyncIterator[Finding]:
     """Yield what the rows tell; ``egresses`` is how many source addresses the service uses."""
     yield await _server(connection)
+    yield await _user_wall(connection)
     yield await _sources(connection)
     yield await _accounts(connection)
     homeless = await connection.fetchval(_HOMELESS, egresses)
@@ -97,6 +99,24 @@ async def _server(connection: Connection) -> Finding:
     return fine(
         "database", f"Postgres {row['version_name']}, {row['connections']} of {row['max_connections']} connections in use."
     )
+
+
+async def _user_wall(connection: Connection) -> Finding:
+    if not await sees_all_rows(connection):
+        return wrong(
+            "row-level security",
+            "This login does not own the tables, so the policies hide every account from the engine.",
+            "Connect as the role that ran the migrations, or make it the tables' owner.",
+        )
+    wall = await find_wall(connection)
+    if wall is None:
+        role = await connection.fetchval("SELECT role_name FROM user_wall")
+        return advice(
+            "row-level security",
+            "This login may not make or assume the role behind which users' requests run; their statements alone keep them apart.",
+            f"As the server's administrator: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the service's login.",
+        )
+    return fine("row-level security", f"Users' requests run as {wall.role}.")
 
 
 async def _sources(connection: Connection) -> Finding:

@@ -1,0 +1,94 @@
+"""/v1/operator/users and /v1/operator/accounts: over all users, for operators' tokens alone."""
+
+from __future__ import annotations
+
+from litestar import Response, Router, get, patch, post
+
+from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by
+from marketbot.api.answers import json_answer, page_answer
+from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
+from marketbot.api.database import Database
+from marketbot.api.identity import TokenRegister
+from marketbot.api.paging import MAX_ID, read_cursor, read_limit
+from marketbot.api.problems import ApiReason, api_problem
+from marketbot.api.token_wishes import WishInvalid, read_name
+from marketbot.api.user_door import UserDoor
+from marketbot.domain.ids import AccountId, UserId
+from marketbot.domain.scope import Scope
+from marketbot.observability.logs import logger
+from marketbot.store.user_accounts import list_all_accounts
+from marketbot.store.users import create_user, list_users, read_user, set_enabled
+
+log = logger(__name__)
+
+
+@get("/v1/operator/users", opt=demands(Scope.OPERATOR_READ))
+async def show_users(request: ApiRequest) -> Response[bytes]:
+    database: Database = request.app.state.database
+    door: UserDoor = request.app.state.door
+    limit = read_limit(request.query_params)
+    (after,) = read_cursor(request.query_params, "users", (0,))
+    async with database.connection() as connection:
+        rows = await list_users(connection, UserId(after), limit)
+        simulated = await door.simulated(connection)
+    return page_answer("users", rows, (rows[-1].user_id,) if len(rows) == limit else None, simulated=simulated)
+
+
+@post("/v1/operator/users", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+async def post_user(request: ApiRequest) -> Response[bytes]:
+    database: Database = request.app.state.database
+    document = await read_object(request)
+    if isinstance(document, Response):
+        return document
+    try:
+        name = read_name(document)
+    except WishInvalid as invalid:
+        return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))
+    async with database.connection() as connection:
+        user_id = await create_user(connection, name)
+        user = None if user_id is None else await read_user(connection, user_id)
+    if user is None:
+        return api_problem(ApiReason.ALREADY_EXISTS, spoken_by(request))
+    log.info("user_made", user_id=user.user_id, by=caller_of(request).token_id)
+    return json_answer(user, 201)
+
+
+@patch("/v1/operator/users/{user_id:int}", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+async def patch_user(request: ApiRequest) -> Response[bytes]:
+    """Disable or enable a user: ``{"enabled": false}``. Their tokens are refused; their accounts trade on until a halt."""
+    database: Database = request.app.state.database
+    register: TokenRegister = request.app.state.tokens
+    user_id: int = request.path_params["user_id"]
+    document = await read_object(request)
+    if isinstance(document, Response):
+        return document
+    enabled = document.get("enabled")
+    if not isinstance(enabled, bool) or len(document) != 1:
+        return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), "enabled is true or false, and nothing else is given")
+    if not 0 < user_id <= MAX_ID:
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    async with database.connection() as connection:
+        await set_enabled(connection, UserId(user_id), enabled=enabled)
+        user = await read_user(connection, UserId(user_id))
+    if user is None:
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    register.forget_user(UserId(user_id))
+    log.info("user_enabled" if enabled else "user_disabled", user_id=user_id, by=caller_of(request).token_id)
+    return json_answer(user)
+
+
+@get("/v1/operator/accounts", opt=demands(Scope.OPERATOR_READ))
+async def show_accounts(request: ApiRequest) -> Response[bytes]:
+    database: Database = request.app.state.database
+    door: UserDoor = request.app.state.door
+    limit = read_limit(request.query_params)
+    (after,) = read_cursor(request.query_params, "accounts", (0,))
+    async with database.connection() as connection:
+        rows = await list_all_accounts(connection, AccountId(after), limit)
+        simulated = await door.simulated(connection)
+    key = (rows[-1].account_id,) if len(rows) == limit else None
+    return page_answer("accounts", rows, key, simulated=simulated)
+
+
+def operator_users_router() -> Router:
+    return Router(path="/", route_handlers=[show_users, post_user, patch_user, show_accounts], before_request=admit)

@@ -1,0 +1,226 @@
+"""A second user sees nothing of the first, at every address there is: one that is not tried here fails the test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from marketbot.api.admission import SCOPE
+from marketbot.api.app import create_app
+from marketbot.api.database import Database
+from marketbot.api.user_door import UserDoor
+from marketbot.domain.ids import UserId
+from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope
+from marketbot.settings import Settings
+from marketbot.store.pool import open_pool
+
+from .crowd import settle_crowd
+from .faces import Faces, faces_of
+
+OPEN = {("GET", "/health/live"), ("GET", "/health/ready")}
+BY_SOURCE = {("POST", "/v1/webhook/{source:str}"), ("POST", "/v1/webhook/{source:str}/{secret:str}")}
+"""Behind a source's own secret."""
+
+
+def routes_of(app: Litestar) -> dict[tuple[str, str], Scope | None]:
+    """Return every address and method with the scope it demands."""
+    found: dict[tuple[str, str], Scope | None] = {}
+    for route in app.routes:
+        assert isinstance(route, HTTPRoute)
+        for handler in route.route_handlers:
+            for method in handler.http_methods - {"OPTIONS"}:
+                found[str(method), route.path_format if ":" in route.path_format else route.path] = handler.opt.get(SCOPE)
+    return found
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> dict[tuple[str, str], Scope | None]:
+    async def away() -> Any:
+        raise OSError
+
+    return routes_of(create_app(Database(open_pool=away), Settings(data_dir=tmp_path)))
+
+
+async def own_pages(faces: Faces, path: str, noun: str, user_of: Callable[[Any], int]) -> None:
+    """Both users see rows, each their own, and together all there are."""
+    seen = {}
+    for user_id, token in ((1, faces.ana), (2, faces.rui)):
+        rows = await faces.pages(path, noun, token, 4)
+        assert rows
+        assert {user_of(row) for row in rows} == {user_id}
+        seen[user_id] = len(rows)
+    assert seen[1] == seen[2]
+
+
+def owner_by_account(row: Any) -> int:
+    """Account n of the crowd, whose number counts from 1, belongs to user 1 + (n - 1) % 2."""
+    return int(1 + (row["account_id"] - 1) % 2)
+
+
+async def me(faces: Faces) -> None:
+    for user_id, token in ((1, faces.ana), (2, faces.rui)):
+        answer = (await faces.get("/v1/me", token)).json
+        assert answer["user"]["user_id"] == user_id
+        assert answer["user"]["accounts"] == {"ready": 3}
+        keys = {(each["scope"], each["key"]) for each in answer["user"]["stopped"]}
+        assert ("user", str(user_id)) in keys
+        assert {int(key) % 2 for scope, key in keys if scope == "account"} == {user_id % 2}
+
+
+async def accounts(faces: Faces) -> None:
+    await own_pages(faces, "/v1/accounts", "accounts", lambda row: int(row["user_id"]))
+
+
+async def one_account(faces: Faces) -> None:
+    assert (await faces.get("/v1/accounts/1", faces.ana)).json["account"]["user_id"] == 1
+    stolen = await faces.get("/v1/accounts/1", faces.rui)
+    absent = await faces.get("/v1/accounts/999", faces.rui)
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+
+
+async def settings(faces: Faces) -> None:
+    before = await faces.store.fetchrow("SELECT paused, changed_at FROM account WHERE account_id = 1")
+    stolen = await faces.ask("PATCH", "/v1/accounts/1/settings", faces.rui, {"paused": True})
+    absent = await faces.ask("PATCH", "/v1/accounts/999/settings", faces.rui, {"paused": True})
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+    assert await faces.store.fetchrow("SELECT paused, changed_at FROM account WHERE account_id = 1") == before
+
+
+async def signals(faces: Faces) -> None:
+    await own_pages(faces, "/v1/signals", "signals", owner_by_account)
+
+
+async def orders(faces: Faces) -> None:
+    await own_pages(faces, "/v1/orders", "orders", owner_by_account)
+
+
+async def positions(faces: Faces) -> None:
+    await own_pages(faces, "/v1/positions?closed=true", "positions", owner_by_account)
+
+
+async def results(faces: Faces) -> None:
+    await own_pages(faces, "/v1/results", "results", owner_by_account)
+
+
+async def own_tokens(faces: Faces) -> None:
+    await own_pages(faces, "/v1/tokens", "tokens", lambda row: int(row["user_id"]))
+
+
+async def new_token(faces: Faces) -> None:
+    made = await faces.ask("POST", "/v1/tokens", faces.rui, {"name": "x", "scopes": ["orders:read"], "user_id": 1})
+    assert (made.status, made.json["user_id"]) == (201, 2)
+
+
+async def revoked_token(faces: Faces) -> None:
+    hers = (await faces.get("/v1/tokens", faces.ana)).json["tokens"][0]["token_id"]
+    stolen = await faces.ask("DELETE", f"/v1/tokens/{hers}", faces.rui)
+    absent = await faces.ask("DELETE", "/v1/tokens/999", faces.rui)
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+    assert (await faces.get("/v1/me", faces.ana)).status == 200
+
+
+TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
+    ("GET", "/v1/me"): me,
+    ("GET", "/v1/accounts"): accounts,
+    ("GET", "/v1/accounts/{account_id:int}"): one_account,
+    ("PATCH", "/v1/accounts/{account_id:int}/settings"): settings,
+    ("GET", "/v1/signals"): signals,
+    ("GET", "/v1/orders"): orders,
+    ("GET", "/v1/positions"): positions,
+    ("GET", "/v1/results"): results,
+    ("GET", "/v1/tokens"): own_tokens,
+    ("POST", "/v1/tokens"): new_token,
+    ("DELETE", "/v1/tokens/{token_id:int}"): revoked_token,
+}
+
+
+def test_every_address_demands_a_scope_or_is_open_on_purpose(routes: dict[tuple[str, str], Scope | None]) -> None:
+    assert {address for address, scope in routes.items() if scope is None} == OPEN | BY_SOURCE
+
+
+def test_every_users_address_is_tried_here(routes: dict[tuple[str, str], Scope | None]) -> None:
+    assert {address for address, scope in routes.items() if scope in USER_SCOPES} == set(TRIED)
+
+
+@pytest.mark.parametrize("address", TRIED, ids=" ".join)
+async def test_a_second_user_sees_nothing(faces: Faces, address: tuple[str, str]) -> None:
+    await TRIED[address](faces)
+
+
+async def test_it_holds_without_the_wall_too(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law 3 alone: the statements' own conditions, where row-level security is not to be had."""
+
+    async def none(_connection: Any) -> None:
+        return None
+
+    monkeypatch.setattr("marketbot.api.user_door.find_wall", none)
+    async with faces_of(database, tmp_path) as made:
+        for attempt in TRIED.values():
+            await attempt(made)
+
+
+async def test_a_user_opens_no_operators_address(faces: Faces, routes: dict[tuple[str, str], Scope | None]) -> None:
+    for (method, path), scope in routes.items():
+        if scope in OPERATOR_SCOPES:
+            address = path.replace("{signal_id:int}", "1").replace("{user_id:int}", "2").replace("{token_id:int}", "1")
+            answer = await faces.ask(method, address, faces.ana)
+            assert (answer.status, answer.json["reason"]) == (403, "SCOPE_MISSING"), address
+            assert (await faces.ask(method, address, None)).status == 401
+    assert await faces.store.fetchval("SELECT count(*) FROM app_user WHERE disabled_at IS NOT NULL") == 0
+
+
+async def test_an_operator_opens_no_users_address(faces: Faces) -> None:
+    for method, path in TRIED:
+        address = path.replace("{account_id:int}", "1").replace("{token_id:int}", "1")
+        for token in (faces.operator, faces.root):
+            answer = await faces.ask(method, address, token)
+            assert (answer.status, answer.json["reason"]) == (403, "SCOPE_MISSING"), address
+
+
+async def test_a_pooled_connection_keeps_neither_role_nor_user(database: str, tmp_path: Path) -> None:
+    async with faces_of(database, tmp_path, api_pool_size=1) as made:
+        for address in ("/v1/me", "/v1/accounts", "/v1/signals?after=nonsense", "/v1/accounts/999"):
+            await made.get(address, made.ana)
+            # The same connection serves an operator, whose list is everybody's.
+            everybody = (await made.get("/v1/operator/accounts", made.root)).json["accounts"]
+            assert {row["user_id"] for row in everybody} == {1, 2}
+        await made.ask("PATCH", "/v1/accounts/1/settings", made.ana, {"leverage": "7"})
+        await made.ask("PATCH", "/v1/accounts/1/settings", made.ana, {"leverage": "77"})
+        assert {row["user_id"] for row in (await made.get("/v1/accounts", made.rui)).json["accounts"]} == {2}
+        sessions = await made.store.fetch(
+            "SELECT state FROM pg_stat_activity WHERE application_name = 'marketbot api' AND datname = current_database()"
+        )
+        assert [row["state"] for row in sessions] == ["idle"]
+
+
+async def test_a_failed_session_leaves_a_clean_connection(database: str, tmp_path: Path) -> None:
+    pool = await open_pool(database, name="test", size=1)
+    try:
+        async with pool.acquire() as connection:
+            await settle_crowd(connection)
+            login = await connection.fetchval("SELECT current_user")
+        door = UserDoor(Database(pool))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with door.session(UserId(1)) as connection:
+                await connection.fetch("SELECT api_key_sealed FROM account")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with door.session(UserId(1), writes=True) as connection:
+                await connection.execute("UPDATE account SET paused = true; SELECT 1 / 0")
+        async with door.session(UserId(1)) as connection:
+            assert (await connection.fetchval("SELECT current_user")) != login
+        async with pool.acquire() as connection:
+            assert await connection.fetchval("SELECT current_user") == login
+            assert await connection.fetchval("SELECT nullif(current_setting('marketbot.user_id', true), '')") is None
+            assert await connection.fetchval("SELECT count(*) FROM account WHERE paused") == 0
+            assert not connection.is_in_transaction()
+    finally:
+        await pool.close()

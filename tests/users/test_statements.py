@@ -1,0 +1,119 @@
+"""How Postgres goes about a user's pages: by index, reading little, whoever else has however much; and the engine's plans stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from marketbot.domain.ids import UserId
+from marketbot.store import tokens, user_accounts, user_trades, users
+from marketbot.store.pool import DirectConnection, Pool, open_pool
+from marketbot.store.user_trades import IntentKey, PositionKey, ResultKey
+from marketbot.store.user_wall import find_wall
+
+from .crowd import give_token, settle_crowd
+
+PAGE = 20
+USERS = 300
+SIGNALS = 60
+PAGES_READ_MAX = 500
+"""Blocks of 8 KiB that a page may touch, cached or not. The tables have many thousands; a page of 20 rows joins five of them."""
+
+# Statement and arguments after the user's.
+OWN: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "me": (user_accounts.ME, ()),
+    "switches": (user_accounts.SWITCHES, (10,)),
+    "accounts": (user_accounts.LIST_OWN, (0, PAGE)),
+    "tokens": (tokens._LIST_OWN, (0, PAGE)),
+    "live tokens": (tokens._COUNT_LIVE_OWN, ()),
+    "signals": (user_trades.SIGNALS, (*IntentKey(), PAGE)),
+    "orders": (user_trades.ORDERS, (*IntentKey(), PAGE)),
+    "open positions": (user_trades.OPEN_POSITIONS, (*PositionKey(), PAGE)),
+    "all positions": (user_trades.ALL_POSITIONS, (*PositionKey(), PAGE)),
+    "results": (user_trades.RESULTS, (*ResultKey(), PAGE)),
+}
+OPERATORS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "users": (users._LIST, (0, PAGE)),
+    "all accounts": (user_accounts.LIST_ALL, (0, PAGE)),
+    "all tokens": (tokens._LIST_ALL, (0, PAGE)),
+    "live operators' tokens": (tokens._COUNT_LIVE_OPERATORS, ()),
+    "a token": (tokens._FIND, (b"\0" * 32, 300.0)),
+}
+SMALL = frozenset({"switch", "source", "installation"})
+
+
+def scanned(node: dict[str, Any]) -> set[str]:
+    found = {node["Relation Name"]} if node["Node Type"] == "Seq Scan" else set()
+    return found.union(*(scanned(child) for child in node.get("Plans", [])))
+
+
+async def plan_of(connection: Any, sql: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
+    plan = (await connection.fetchval("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) " + sql, *arguments))[0]["Plan"]
+    assert isinstance(plan, dict)
+    return plan
+
+
+async def own_plan(pool: Pool, name: str) -> dict[str, Any]:
+    sql, more = OWN[name]
+    async with pool.acquire() as connection:
+        wall = await find_wall(connection)
+        assert wall is not None
+        await connection.execute(wall.opening(UserId(7), writes=False))
+        try:
+            return await plan_of(connection, sql, (7, *more))
+        finally:
+            await connection.execute("ROLLBACK")
+
+
+def blocks(plan: dict[str, Any]) -> int:
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+async def test_pages_are_read_by_index(database: str) -> None:
+    pool = await open_pool(database, name="test", size=1)
+    try:
+        for filled in (False, True):
+            if filled:
+                async with pool.acquire() as connection:
+                    await fill(connection)
+            for name in OWN:
+                plan = await own_plan(pool, name)
+                assert not scanned(plan) - SMALL, (name, filled)
+                assert blocks(plan) < PAGES_READ_MAX, (name, filled, blocks(plan))
+            for name, (sql, arguments) in OPERATORS.items():
+                plan = await plan_of(pool, sql, arguments)
+                assert not scanned(plan) - SMALL, (name, filled)
+                assert blocks(plan) < PAGES_READ_MAX, (name, filled, blocks(plan))
+    finally:
+        await pool.close()
+
+
+async def fill(connection: Any) -> None:
+    await settle_crowd(connection, users=USERS, signals=SIGNALS)
+    for user_id in range(1, 21):
+        await give_token(connection, user_id)
+    await connection.execute("ANALYZE")
+
+
+async def test_every_intent_stands_in_one_index_by_user(owner: DirectConnection) -> None:
+    """So that an order in a fan-out costs no entry more for its owner's pages."""
+    predicates = await owner.fetch(
+        "SELECT indexrelid::regclass::text AS name, pg_get_expr(indpred, indrelid) AS predicate FROM pg_index"
+        " WHERE indrelid = 'intent'::regclass AND indpred IS NOT NULL"
+    )
+    assert {row["name"] for row in predicates} == {"intent_by_user", "intent_by_user_denied", "intent_by_user_exit"}
+    counted = " + ".join(f"(CASE WHEN {row['predicate']} THEN 1 ELSE 0 END)" for row in predicates)
+    assert [row["n"] for row in await owner.fetch(f"SELECT DISTINCT {counted} AS n FROM intent")] == [1]
+
+
+@pytest.mark.parametrize("kind", [user_trades.ENTRIES, user_trades.EXITS, user_trades.DENIALS])
+async def test_the_pages_conditions_are_the_indexes_own(owner: DirectConnection, kind: str) -> None:
+    """A condition that differed from the index's by a word would read every intent of a user."""
+    await owner.execute("SET enable_seqscan = off")
+    plan = await plan_of(
+        owner, f"SELECT planned_at FROM intent WHERE user_id = 1 AND {kind} ORDER BY planned_at DESC LIMIT 3", ()
+    )
+    (scan,) = plan["Plans"]
+    assert scan["Node Type"].startswith("Index")
+    assert "Filter" not in scan
