@@ -210,13 +210,11 @@ async def test_a_failed_session_leaves_a_clean_connection(database: str, tmp_pat
             login = await connection.fetchval("SELECT current_user")
         door = UserDoor(Database(pool))
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with door.session(UserId(1)) as connection:
-                await connection.fetch("SELECT api_key_sealed FROM account")
+            await door.read(UserId(1), lambda connection: connection.fetch("SELECT api_key_sealed FROM account"))
         with pytest.raises(asyncpg.DivisionByZeroError):
-            async with door.session(UserId(1), writes=True) as connection:
+            async with door.writing(UserId(1)) as connection:
                 await connection.execute("UPDATE account SET paused = true; SELECT 1 / 0")
-        async with door.session(UserId(1)) as connection:
-            assert (await connection.fetchval("SELECT current_user")) != login
+        assert (await door.read(UserId(1), lambda connection: connection.fetchval("SELECT current_user")))[0] != login
         async with pool.acquire() as connection:
             assert await connection.fetchval("SELECT current_user") == login
             assert await connection.fetchval("SELECT nullif(current_setting('marketbot.user_id', true), '')") is None

@@ -25,9 +25,8 @@ async def show_me(request: ApiRequest) -> Response[bytes]:
     """Who the token's user is, what the token opens, and what stops their trading."""
     door: UserDoor = request.app.state.door
     caller = caller_of(request)
-    async with door.session(user_of(request)) as connection:
-        me = await read_me(connection, user_of(request))
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    me, simulated = await door.read(user_id, lambda connection: read_me(connection, user_id))
     if me is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     token = {"token_id": caller.token_id, "scopes": sorted(caller.scopes), "expires_at": caller.expires_at}
@@ -40,9 +39,8 @@ async def list_accounts(request: ApiRequest) -> Response[bytes]:
     door: UserDoor = request.app.state.door
     limit = read_limit(request.query_params)
     (after,) = read_cursor(request.query_params, "accounts", (0,))
-    async with door.session(user_of(request)) as connection:
-        rows = await list_own_accounts(connection, user_of(request), AccountId(after), limit)
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    rows, simulated = await door.read(user_id, lambda connection: list_own_accounts(connection, user_id, AccountId(after), limit))
     return page_answer("accounts", rows, (rows[-1].account_id,) if len(rows) == limit else None, simulated=simulated)
 
 
@@ -52,9 +50,8 @@ async def show_account(request: ApiRequest) -> Response[bytes]:
     account_id: int = request.path_params["account_id"]
     if not 0 < account_id <= MAX_ID:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    async with door.session(user_of(request)) as connection:
-        account = await read_own_account(connection, user_of(request), AccountId(account_id))
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    account, simulated = await door.read(user_id, lambda connection: read_own_account(connection, user_id, AccountId(account_id)))
     if account is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     return json_answer({"simulated": simulated, "account": account})
@@ -71,7 +68,7 @@ async def patch_settings(request: ApiRequest) -> Response[bytes]:
     if not 0 < account_id <= MAX_ID:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     user_id = user_of(request)
-    async with door.session(user_id, writes=True) as connection:
+    async with door.writing(user_id) as connection:
         changes = read_settings(document, await read_policy(connection))
         if isinstance(changes, list):
             return api_problem(ApiReason.SETTING_INVALID, spoken_by(request), errors=[_told(each) for each in changes])

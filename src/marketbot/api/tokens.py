@@ -28,9 +28,8 @@ async def list_tokens(request: ApiRequest) -> Response[bytes]:
     door: UserDoor = request.app.state.door
     limit = read_limit(request.query_params)
     (after,) = read_cursor(request.query_params, "tokens", (0,))
-    async with door.session(user_of(request)) as connection:
-        rows = await list_own_tokens(connection, user_of(request), after, limit)
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    rows, simulated = await door.read(user_id, lambda connection: list_own_tokens(connection, user_id, after, limit))
     return page_answer("tokens", rows, (rows[-1].token_id,) if len(rows) == limit else None, simulated=simulated)
 
 
@@ -47,7 +46,7 @@ async def post_token(request: ApiRequest) -> Response[bytes]:
     except WishInvalid as invalid:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))
     token = make_token(operator=False)
-    async with door.session(user_id, writes=True) as connection:
+    async with door.writing(user_id) as connection:
         row = await create_token(connection, user_id, wish.name, wish.scopes, token, wish.expires_at)
     if row is None:
         return api_problem(ApiReason.TOKEN_LIMIT_REACHED, spoken_by(request))
@@ -63,7 +62,7 @@ async def delete_token(request: ApiRequest) -> Response[bytes]:
     token_id: int = request.path_params["token_id"]
     if not 0 < token_id <= MAX_ID:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    async with door.session(user_of(request), writes=True) as connection:
+    async with door.writing(user_of(request)) as connection:
         row = await revoke_own_token(connection, user_of(request), token_id)
     if row is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))

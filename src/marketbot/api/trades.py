@@ -35,9 +35,8 @@ async def show_signals(request: ApiRequest) -> Response[bytes]:
     door: UserDoor = request.app.state.door
     limit = read_limit(request.query_params)
     after = IntentKey(*read_cursor(request.query_params, "signals", IntentKey()))
-    async with door.session(user_of(request)) as connection:
-        rows = await list_signals(connection, user_of(request), after, limit)
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    rows, simulated = await door.read(user_id, lambda connection: list_signals(connection, user_id, after, limit))
     key = IntentKey(rows[-1].planned_at, rows[-1].signal_id, rows[-1].account_id) if len(rows) == limit else None
     spoken = spoken_by(request)
     return page_answer("signals", [_with_text(row, spoken) for row in rows], key, simulated=simulated)
@@ -49,9 +48,8 @@ async def show_orders(request: ApiRequest) -> Response[bytes]:
     door: UserDoor = request.app.state.door
     limit = read_limit(request.query_params)
     after = IntentKey(*read_cursor(request.query_params, "orders", IntentKey()))
-    async with door.session(user_of(request)) as connection:
-        rows = await list_orders(connection, user_of(request), after, limit)
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    rows, simulated = await door.read(user_id, lambda connection: list_orders(connection, user_id, after, limit))
     key = IntentKey(rows[-1].planned_at, rows[-1].signal_id, rows[-1].account_id) if len(rows) == limit else None
     return page_answer("orders", rows, key, simulated=simulated)
 
@@ -64,9 +62,10 @@ async def show_positions(request: ApiRequest) -> Response[bytes]:
     closed = read_flag(request.query_params, "closed")
     account_id, symbol, side = read_cursor(request.query_params, "positions", PositionKey())
     after = PositionKey(account_id, symbol, _side(side))
-    async with door.session(user_of(request)) as connection:
-        rows = await list_positions(connection, user_of(request), after, limit, closed=closed)
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    rows, simulated = await door.read(
+        user_id, lambda connection: list_positions(connection, user_id, after, limit, closed=closed)
+    )
     key = PositionKey(rows[-1].account_id, rows[-1].symbol, rows[-1].side) if len(rows) == limit else None
     return page_answer("positions", rows, key, simulated=simulated)
 
@@ -78,9 +77,8 @@ async def show_results(request: ApiRequest) -> Response[bytes]:
     limit = read_limit(request.query_params)
     closed_at, account_id, symbol, side = read_cursor(request.query_params, "results", ResultKey())
     after = ResultKey(closed_at, account_id, symbol, _side(side))
-    async with door.session(user_of(request)) as connection:
-        rows = await list_results(connection, user_of(request), after, limit)
-        simulated = await door.simulated(connection)
+    user_id = user_of(request)
+    rows, simulated = await door.read(user_id, lambda connection: list_results(connection, user_id, after, limit))
     last = rows[-1] if len(rows) == limit else None
     key = None if last is None else ResultKey(last.closed_at, last.account_id, last.symbol, last.side)
     return page_answer("results", rows, key, simulated=simulated)

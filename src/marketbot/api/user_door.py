@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from marketbot.api.database import Database
 from marketbot.domain.ids import UserId
@@ -15,6 +16,8 @@ from marketbot.store.user_wall import WALL_MISSING, UserWall, find_wall, opening
 WALL_LOOK_PAUSE_S = 60.0
 """Between two looks for a wall that was missing: a right that is granted meanwhile takes effect without a restart."""
 ROLLBACK_TIMEOUT_S = 1.0
+
+Found = TypeVar("Found")
 
 log = logger(__name__)
 
@@ -31,27 +34,48 @@ class UserDoor:
     def __repr__(self) -> str:
         return f"<UserDoor {'with' if self._wall else 'without'} a wall>"
 
+    async def read(self, user_id: UserId, work: Callable[[Connection], Awaitable[Found]]) -> tuple[Found, bool]:
+        """Return what ``work`` reads, and whether everything here is practice.
+
+        It may run on a replica, and once more on the primary should that fail; a user sees their own writes either way.
+
+        Raises:
+            StoreAway: for whatever means that the database cannot be used now.
+        """
+
+        async def behind_the_wall(connection: Connection) -> tuple[Found, bool]:
+            async with self._transaction(connection, user_id, writes=False):
+                return await work(connection), await self.simulated(connection)
+
+        return await self._database.reads.read(behind_the_wall, user_id=user_id)
+
     @asynccontextmanager
-    async def session(self, user_id: UserId, *, writes: bool = False) -> AsyncIterator[Connection]:
+    async def writing(self, user_id: UserId) -> AsyncIterator[Connection]:
         """Lend a connection inside a transaction of this user's; committed at the end, rolled back on any exception.
 
         Raises:
             StoreAway: for whatever means that the database cannot be used now.
         """
         async with self._database.connection() as connection:
-            await self._look(connection)
-            wall = self._wall
-            opening = opening_without_wall(writes=writes) if wall is None else wall.opening(user_id, writes=writes)
-            try:
-                await connection.execute(opening)
+            async with self._transaction(connection, user_id, writes=True):
                 yield connection
-                await connection.execute("COMMIT")
-            except BaseException as error:
-                if isinstance(error, WALL_MISSING):
-                    # A restored database came without the role, say: look again at the next request, and answer this one 500.
-                    self._wall, self._looked_at = None, float("-inf")
-                await _roll_back(connection)
-                raise
+            await self._database.reads.wrote(connection, user_id)
+
+    @asynccontextmanager
+    async def _transaction(self, connection: Connection, user_id: UserId, *, writes: bool) -> AsyncIterator[None]:
+        await self._look(connection)
+        wall = self._wall
+        opening = opening_without_wall(writes=writes) if wall is None else wall.opening(user_id, writes=writes)
+        try:
+            await connection.execute(opening)
+            yield
+            await connection.execute("COMMIT")
+        except BaseException as error:
+            if isinstance(error, WALL_MISSING):
+                # A restored database came without the role, say: look again at the next request, and answer this one 500.
+                self._wall, self._looked_at = None, float("-inf")
+            await _roll_back(connection)
+            raise
 
     async def simulated(self, connection: Connection) -> bool:
         """Tell whether everything here is practice. A database keeps its profile for ever, so it is asked once."""
