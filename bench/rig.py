@@ -59,6 +59,7 @@ class Rig:
     postgres: EmbeddedPostgres
     secret: str
     api_url: str = ""
+    env: dict[str, str] = field(default_factory=dict, repr=False)
     sim: dict[str, Any] = field(default_factory=dict)
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     venue_accounts: list[str] = field(default_factory=list)
@@ -98,6 +99,9 @@ class Rig:
 
     def rss_bytes(self, name: str) -> int:
         return int(psutil.Process(self.processes[name].pid).memory_info().rss)
+
+    async def start_engine(self, name: str) -> None:
+        await _start(self, name, self.env, "marketbot.engine")
 
     async def open_long(self, symbol: str) -> int:
         """Send a strong long for every account and return the signal's number."""
@@ -161,16 +165,16 @@ async def rig(accounts: int, *, egresses: int = 8, limits: str = "real") -> Asyn
         await migrate(made.dsn)
         await _start_simulator(made, limits)
         await _make_accounts(made, accounts, egresses)
-        env = _environment(made, egresses)
-        await _start(made, "engine", env, "marketbot.engine")
-        await _start(made, "api", env, "marketbot.api")
+        made.env = _environment(made, egresses)
+        await made.start_engine("engine")
+        await _start(made, "api", made.env, "marketbot.api")
         await _until_answered(made)
         made.watcher = await connect(made.dsn, name="bench")
         yield made
     finally:
-        for name in ("api", "engine", "simulator"):
-            process = made.processes.get(name)
-            if process is not None and process.returncode is None:
+        for name in reversed(made.processes):
+            process = made.processes[name]
+            if process.returncode is None:
                 process.terminate()
                 try:
                     await asyncio.wait_for(process.wait(), 20)
@@ -277,7 +281,7 @@ def _free_port() -> int:
 
 
 async def _start(made: Rig, name: str, env: dict[str, str], module: str) -> None:
-    wants_line = name == "engine"
+    wants_line = module == "marketbot.engine"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, env=env, stdout=asyncio.subprocess.PIPE if wants_line else None
     )

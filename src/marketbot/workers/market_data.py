@@ -69,9 +69,11 @@ class MarketData:
         clock = await client.sync_clock()
         return clock is None and await self._load_instruments(market) and await self._load_prices(market)
 
-    async def run(self, market: Market) -> None:
-        """Keep one market fresh until cancelled. A venue that is away leaves old data ageing, and entries are denied for it."""
-        instruments_due_s = clock_due_s = warm_due_s = 0.0
+    async def run(self, market: Market, *, loaded: bool = False) -> None:
+        """Keep one market fresh until cancelled; ``loaded``: it has just been read in full. A venue that is away leaves old data ageing, and entries are denied for it."""
+        now_s = self._clock.monotonic()
+        clock_due_s, instruments_due_s = (now_s + CLOCK_EVERY_S, now_s + INSTRUMENTS_EVERY_S) if loaded else (0.0, 0.0)
+        warm_due_s = 0.0
         while True:
             now_s = self._clock.monotonic()
             if now_s >= clock_due_s:

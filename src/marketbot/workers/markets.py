@@ -44,8 +44,8 @@ class Markets:
                 continue
             self.clients[market] = await self._open_client(market)
             log.info("market_opened", market=str(market))
-            await self._data.load(market)
-            self._keepers[market] = asyncio.create_task(self._data.run(market), name=f"market-{market}")
+            loaded = await self._data.load(market)
+            self._keepers[market] = asyncio.create_task(self._data.run(market, loaded=loaded), name=f"market-{market}")
 
     async def run(self, listener: Listener) -> None:
         """Follow the accounts until cancelled. A keeper that broke ends the engine: a bug must be seen."""
