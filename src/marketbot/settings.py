@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from marketbot.cache.address import check_url
 from marketbot.domain.venue import Profile
 from marketbot.store.embedded.data_dir import default_data_root
 from marketbot.store.pool import POOL_SIZE_DEFAULT, POOL_SIZE_MAX
@@ -21,6 +22,8 @@ ENGINE_POOL_SIZE_DEFAULT = 5
 """Half of what an engine could keep busy at times: server processes that work all the time keep their caches warm."""
 MAX_EGRESS_ADDRESSES = 256
 MAX_TRUSTED_PROXIES = 64
+MAX_IN_FLIGHT_DEFAULT = 1_000
+"""About as many reads as one process answers in half a second."""
 
 
 class LogFormat(StrEnum):
@@ -44,6 +47,10 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("database_url", "MARKETBOT_DATABASE_URL", "DATABASE_URL")
     )
     """A server of one's own; none means the embedded one."""
+    redis_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("redis_url", "MARKETBOT_REDIS_URL", "REDIS_URL")
+    )
+    """A shared store (Valkey, Redis) of one's own; none means that `marketbot up` runs an embedded one."""
     data_dir: Path = Field(default_factory=default_data_root)
     profile: Profile = Profile.LIVE
     simulator_ready_file: Path | None = None
@@ -54,6 +61,8 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65_535)
+    api_max_in_flight: int = Field(default=MAX_IN_FLIGHT_DEFAULT, ge=10, le=10_000)
+    """Requests that one API process serves at once; reads are turned away first, webhooks and what reduces risk last."""
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
@@ -67,10 +76,17 @@ class Settings(BaseSettings):
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
 
-    @field_validator("database_url", mode="before")
+    @field_validator("database_url", "redis_url", mode="before")
     @classmethod
     def _given(cls, value: Any) -> Any:
         return value or None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _shared_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_url(value.get_secret_value())
+        return value
 
     @field_validator("egress_addresses", "trusted_proxies", mode="before")
     @classmethod

@@ -65,7 +65,7 @@ def _gone(place: Path) -> bool:
 
 def test_a_stopped_service_leaves_no_process(place: Path) -> None:
     with _running(place) as service:
-        assert len(_ours(place)) == 3
+        assert len(_ours(place)) == 4
         service.send_signal(signal.SIGTERM)
         assert service.wait(timeout=30) == 0
         assert processes_of(place) == []
@@ -78,7 +78,7 @@ def test_children_do_not_outlive_a_killed_supervisor_and_the_next_one_starts(pla
         service.wait(timeout=5)
         assert _gone(place)
     with _running(place) as again:
-        assert len(_ours(place)) == 3
+        assert len(_ours(place)) == 4
         again.send_signal(signal.SIGINT)
         assert again.wait(timeout=30) == 0
     assert processes_of(place) == []

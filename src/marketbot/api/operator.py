@@ -9,9 +9,13 @@ from litestar import Request, Response, Router, get
 from litestar.datastructures import State
 
 from marketbot.api.database import Database
+from marketbot.api.limits import admit, admit_guess
 from marketbot.api.operator_token import shows_token
 from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.shedding import LOAD_CLASS, load_class_of
 from marketbot.domain.ids import AccountId, SignalId
+from marketbot.domain.limits import TOKEN_READS
+from marketbot.domain.load import LoadClass
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.reasons import Language
 from marketbot.observability import metrics
@@ -20,19 +24,23 @@ from marketbot.store.signals import MAX_PAGE, SignalAccount, signal_accounts, si
 PAGE_DEFAULT = 100
 MAX_ID = 2**63 - 1
 MAX_DIGITS = 19
+OPERATOR = "operator"
+"""Whose the limits of the operator's token are."""
 
 OperatorRequest = Request[Any, Any, State]
 
 
 async def demand_token(request: OperatorRequest) -> Response[bytes] | None:
-    """Let nobody past who does not show the operator's token."""
+    """Let nobody past who does not show the operator's token, nor one who reads more than a token may."""
     expected: bytes = request.app.state.operator_token_sha256
     if shows_token(request.headers.get("authorization", ""), expected):
-        return None
-    return api_problem(ApiReason.TOKEN_INVALID, _spoken(request))
+        if load_class_of(request.scope) is LoadClass.UNCOUNTED:
+            return None
+        return await admit(request, TOKEN_READS, OPERATOR)
+    return await admit_guess(request) or api_problem(ApiReason.TOKEN_INVALID, _spoken(request))
 
 
-@get("/metrics")
+@get("/metrics", opt={LOAD_CLASS: LoadClass.UNCOUNTED})
 async def read_metrics() -> Response[bytes]:
     return Response(metrics.render(), media_type=metrics.MEDIA_TYPE)
 

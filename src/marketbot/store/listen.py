@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -30,12 +30,15 @@ class Listener:
     """One direct connection that LISTENs on `channels`, for as long as it is open, across reconnects.
 
     A nudge carries no payload: the rows are the truth. Coming (back) up nudges every channel, since something may
-    have been said meanwhile.
+    have been said meanwhile. ``on_payload`` hears what hints say beside that: a channel and a text that anybody may have sent.
     """
 
-    def __init__(self, dsn: str, channels: Iterable[str], *, name: str = "listener") -> None:
+    def __init__(
+        self, dsn: str, channels: Iterable[str], *, name: str = "listener", on_payload: Callable[[str, str], None] | None = None
+    ) -> None:
         self._dsn = dsn
         self._name = name
+        self._on_payload = on_payload
         self._nudges = {channel: asyncio.Event() for channel in channels}
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -123,5 +126,7 @@ class Listener:
             self._connected.clear()
             connection.terminate()
 
-    def _nudge(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
+    def _nudge(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:
         self._nudges[channel].set()
+        if self._on_payload is not None:
+            self._on_payload(channel, str(payload))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from marketbot.settings import Settings
 
-_OURS = ("MARKETBOT_", "DATABASE_URL")
+_OURS = ("MARKETBOT_", "DATABASE_URL", "REDIS_URL")
 
 
 def child_environment(settings: Settings) -> Mapping[str, str]:
@@ -21,6 +21,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_EGRESS_ADDRESSES": ",".join(settings.egress_addresses),
         "MARKETBOT_API_HOST": settings.api_host,
         "MARKETBOT_API_PORT": settings.api_port,
+        "MARKETBOT_API_MAX_IN_FLIGHT": settings.api_max_in_flight,
         "MARKETBOT_API_POOL_SIZE": settings.api_pool_size,
         "MARKETBOT_ENGINE_POOL_SIZE": settings.engine_pool_size,
         "MARKETBOT_TRUSTED_PROXIES": ",".join(settings.trusted_proxies),
@@ -31,6 +32,8 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
     }
     if settings.database_url is not None:
         told["DATABASE_URL"] = settings.database_url.get_secret_value()
+    if settings.redis_url is not None:
+        told["REDIS_URL"] = settings.redis_url.get_secret_value()
     if settings.operator_token is not None:
         told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
     return inherited | {name: str(value) for name, value in told.items() if value is not None}

@@ -11,6 +11,7 @@ import orjson
 import structlog
 from pydantic import SecretStr
 
+from marketbot.cache.valkey_server import ValkeyServer, ValkeyUnavailable
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -20,7 +21,7 @@ from marketbot.store.pool import Unavailable, connect
 from marketbot.supervisor.child import Child, Program
 from marketbot.supervisor.endpoints import Endpoints, free_port
 from marketbot.supervisor.errors import SupervisorError
-from marketbot.supervisor.programs import api_program, engine_program, log_directory, simulator_program
+from marketbot.supervisor.programs import api_program, cache_program, engine_program, log_directory, simulator_program
 
 OWNER_WAIT_S = 15.0
 """How long to wait for a short command that holds the database at the moment."""
@@ -81,6 +82,7 @@ class Supervisor:
         try:
             await self._start_database()
             await self._prepare_database()
+            await self._start_cache()
             if self._simulator_seed is not None:
                 await self._start_simulator(self._simulator_seed)
             self._settle_ports()
@@ -170,6 +172,21 @@ class Supervisor:
                 await connection.close()
         except (Unavailable, MigrationError, WrongProfileError) as error:
             raise SupervisorError(str(error)) from error
+
+    async def _start_cache(self) -> None:
+        """Run a shared store unless there is one. The service goes on without it when it cannot be run, or is given up later."""
+        if self.settings.redis_url is not None:
+            return
+        self._progress("shared store")
+        try:
+            url = await asyncio.to_thread(ValkeyServer(self.settings.data_dir).prepare)
+            child = Child(cache_program(self.settings, url))
+            await child.start()
+        except (ValkeyUnavailable, SupervisorError) as error:
+            log.warning("shared_store_not_started", reason=str(error))
+            return
+        self.children[child.program.name] = child
+        self.settings = self.settings.model_copy(update={"redis_url": SecretStr(url)})
 
     async def _start_simulator(self, seed: int) -> None:
         self._progress("simulator")
