@@ -55,10 +55,14 @@ class Limits:
 
     async def _ask(self, shared: Shared, checks: Sequence[Check]) -> list[Decision]:
         """Ask the store, and remember here what it says, translated to this process's own time."""
-        decisions, store_us = await shared.run(SharedUse.LIMITS, lambda client: decide_shared(self._compiled(client), checks))
-        now_us = self._now_us()
+        keys, arguments = script_arguments(checks)
+        answer = await shared.run(SharedUse.LIMITS, lambda client: self._compiled(client)(keys=keys, args=arguments))
+        decisions, store_us = read_decisions(answer)
+        ahead_us = self._now_us() - store_us
+        taken = all(decision.allowed for decision in decisions)
         for check, decision in zip(checks, decisions, strict=True):
-            self._buckets.learn(check, decision.tat_us - store_us + now_us)
+            untaken_us = check.limit.rate.interval_us if decision.allowed and not taken else 0
+            self._buckets.learn(check, decision.tat_us - untaken_us + ahead_us)
         return decisions
 
     def _compiled(self, client: Redis) -> AsyncScript:
@@ -70,17 +74,20 @@ class Limits:
         return int(self._clock.monotonic() * US)
 
 
-async def decide_shared(script: AsyncScript, checks: Sequence[Check], now_us: int | None = None) -> tuple[list[Decision], int]:
-    """Run the script; return a decision for each check and the time it went by (the store's own unless ``now_us`` is given)."""
-    arguments: list[Any] = ["" if now_us is None else now_us]
+def script_arguments(checks: Sequence[Check], now_us: int | None = None) -> tuple[list[str], list[str | int]]:
+    """Return the script's keys and arguments. Without ``now_us`` the store's own time counts."""
+    keys = [f"{PREFIX}:{each.limit.name}:{each.key}" for each in checks]
+    arguments: list[str | int] = ["" if now_us is None else now_us]
     for check in checks:
         arguments += (check.limit.rate.interval_us, check.limit.rate.burst)
-    answer = await script(keys=[f"{PREFIX}:{each.limit.name}:{each.key}" for each in checks], args=arguments)
+    return keys, arguments
+
+
+def read_decisions(answer: Sequence[Any]) -> tuple[list[Decision], int]:
+    """Read the script's answer: a decision for each key, and the time it went by."""
     numbers = [int(each) for each in answer]
-    return [
-        Decision(numbers[at] == 1, numbers[at + 1], numbers[at + 2], numbers[at + 3])
-        for at in range(0, FIELDS * len(checks), FIELDS)
-    ], numbers[-1]
+    fields = zip(*[iter(numbers[:-1])] * FIELDS, strict=True)
+    return [Decision(allowed == 1, tat_us, remaining, wait_us) for allowed, tat_us, remaining, wait_us in fields], numbers[-1]
 
 
 def _short(key: str) -> str:

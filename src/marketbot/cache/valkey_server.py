@@ -13,7 +13,6 @@ import secrets
 import shutil
 import stat
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -27,6 +26,7 @@ MAX_MEMORY_BYTES = 64 * 1024 * 1024
 """A limit takes about 120 bytes, a market's tables 300 KB: room for some hundred thousand callers."""
 MAX_CLIENTS = 1_024
 PASSWORD_BYTES = 32
+STDERR = 2
 
 
 class ValkeyUnavailable(MarketBotError):
@@ -75,8 +75,8 @@ class ValkeyServer:
         process = subprocess.Popen(  # noqa: S603 - our own binary, arguments of our own
             [self._binary(user), "-"],
             stdin=subprocess.PIPE,
-            stdout=sys.stderr.fileno(),
-            stderr=sys.stderr.fileno(),
+            stdout=STDERR,
+            stderr=STDERR,
             env={"LC_ALL": "C", "TZ": "UTC"},
             cwd="/",
             umask=0o077,
