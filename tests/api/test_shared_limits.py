@@ -98,7 +98,7 @@ async def test_two_processes_share_a_limit_and_outlive_the_store(database: str, 
             if [await metric(api, FALLBACKS) for api in apis] == before:
                 break
         else:
-            pytest.skip("this machine was too slow to ask the store in time")
+            pytest.fail("not once in five attempts did both processes reach the store in time")
         passed = [each for each in answers if each.status == 202]
         # Three hundred seconds bring one back; on a slow machine that may be within the test.
         assert len(passed) in (PER_HOUR, PER_HOUR + 1)
