@@ -137,7 +137,7 @@ async def knows_the_limit(api: Api) -> bool:
 async def test_an_address_is_counted_over_processes_and_this_machine_is_not(
     database: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("CONNECT_TIMEOUT_S", "COMMAND_TIMEOUT_S", "OPERATION_TIMEOUT_S"):
+    for name in ("CONNECT_TIMEOUT_S", "OPERATION_TIMEOUT_S"):
         monkeypatch.setattr(module, name, 10.0)
     await furnish(database)
     told: dict[str, Any] = {"redis_url": store.url, "trusted_proxies": "127.0.0.0/8"}

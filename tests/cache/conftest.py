@@ -28,7 +28,7 @@ def store(place: Path) -> Iterator[Store]:
 @pytest.fixture
 async def connect(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
     """Open one process's way to the store. Its patience is a slow machine's; what it does when that ends has tests of its own."""
-    for name in ("CONNECT_TIMEOUT_S", "COMMAND_TIMEOUT_S", "OPERATION_TIMEOUT_S"):
+    for name in ("CONNECT_TIMEOUT_S", "OPERATION_TIMEOUT_S"):
         monkeypatch.setattr(module, name, 10.0)
     monkeypatch.setattr(module, "PROBE_EVERY_S", 0.02)
     opened: list[Shared] = []

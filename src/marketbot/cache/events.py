@@ -239,7 +239,8 @@ class EventBus:
         client = open_redis(shared.url, connections=1)
         try:
             async with client.pubsub() as channel:
-                await channel.subscribe(CHANNEL)
+                async with asyncio.timeout(SILENCE_S):
+                    await channel.subscribe(CHANNEL)
                 loop = asyncio.get_running_loop()
                 heard_s, asked = loop.time(), False
                 while True:
@@ -250,7 +251,8 @@ class EventBus:
                     elif loop.time() - heard_s > SILENCE_S:
                         if asked:
                             return
-                        await channel.ping()
+                        async with asyncio.timeout(SILENCE_S):
+                            await channel.ping()
                         heard_s, asked = loop.time(), True
         finally:
             await client.aclose()
