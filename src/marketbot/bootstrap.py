@@ -15,6 +15,9 @@ import orjson
 from marketbot.accounts.balances import BalanceSweep
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
+from marketbot.cache.namespaces import SharedTables
+from marketbot.cache.shared import Shared
+from marketbot.cache.shared_cache import SharedCache
 from marketbot.clock import SystemClock
 from marketbot.domain.egress import Egress
 from marketbot.domain.errors import MarketBotError
@@ -96,10 +99,14 @@ class Engine:
     sweep: Sweep
     balances: BalanceSweep
     locks: AccountLocks
+    shared: Shared | None = None
+    """The shared store, when there is one. No order waits for it."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Load what is shared, then let every loop run."""
+        if self.shared is not None:
+            await self.shared.start()
         await self.controls.read()
         self.journal.start()
         await self.presence.enlist()
@@ -141,6 +148,8 @@ class Engine:
         await self.line.close()
         await self.presence.close()
         await self.pool.close()
+        if self.shared is not None:
+            await self.shared.close()
 
     def _loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         plan, work, control, account, connecting = self.listeners
@@ -203,7 +212,8 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             await replace_known_symbols(connection, market, [each.symbol for each in instruments if each.tradable])
 
     clients: dict[Market, VenueClient] = {}
-    data = MarketData(clients.__getitem__, clock, publish)
+    shared = None if settings.redis_url is None else Shared(settings.redis_url.get_secret_value())
+    data = MarketData(clients.__getitem__, clock, publish, SharedTables(SharedCache(clock, shared)) if shared else None)
     markets = Markets(pool, data, open_client, clients)
     desk = Desk(clients, journal, clock, controls.switches, ExecutionWatch())
     locks = AccountLocks()
@@ -251,6 +261,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
         balances=BalanceSweep(pool, keyring, clients, clock, owned=ownership),
         locks=locks,
+        shared=shared,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from marketbot.domain.breaker import BreakerState
 from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
+from marketbot.domain.limits import Check, Verdict
 from marketbot.domain.position import RestingOrder, VenuePosition
 from marketbot.domain.side import Leg, PositionSide
 from marketbot.domain.signer import Signer
@@ -60,6 +61,42 @@ class OwnsAll:
 
     def share(self, egress: int) -> float:
         return 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened under a topic such as ``user:7``. ``payload`` None: it was too large to be carried; read the rows anew."""
+
+    topic: str
+    payload: bytes | None = field(repr=False)
+
+
+class Subscribed(Protocol):
+    """An asynchronous iterator over events. ``dropped`` counts those that came faster than they were read."""
+
+    dropped: int
+
+    def __aiter__(self) -> Subscribed: ...
+
+    async def __anext__(self) -> Event: ...
+
+    def close(self) -> None: ...
+
+
+class Events(Protocol):
+    """Live events to all instances: hints, of which one may be lost; the rows are the truth."""
+
+    async def publish(self, topic: str, payload: bytes) -> None: ...
+
+    def subscribe(self, topics: Iterable[str]) -> Subscribed: ...
+
+
+class Limiter(Protocol):
+    """Counts what callers do. It never raises, and answers within a fifth of a second."""
+
+    async def take(self, *checks: Check) -> Verdict:
+        """Take one from every limit named, or from none when one of them is used up."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

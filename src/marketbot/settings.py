@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from marketbot.cache.address import check_url
 from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
 from marketbot.store.embedded.data_dir import default_data_root
@@ -27,6 +28,8 @@ PROCESSES_MAX = 32
 """Processes of a kind that one `marketbot up` starts; an address is divided among sixteen executors at most."""
 MAX_EGRESS_ADDRESSES = 256
 MAX_TRUSTED_PROXIES = 64
+MAX_IN_FLIGHT_DEFAULT = 1_000
+"""About as many reads as one process answers in half a second."""
 BACKUP_EVERY_DEFAULT = timedelta(days=1)
 BACKUP_EVERY_MIN = timedelta(minutes=5)
 MAX_BACKUPS_KEPT = 400
@@ -80,6 +83,10 @@ class Settings(BaseSettings):
     """Read replicas of that server; the API sends them the reads that may be a moment old."""
     database_tls: DatabaseTls | None = None
     """Less than a fully verified server elsewhere is connected to only if this says so; ``store.address`` reads the variable."""
+    redis_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("redis_url", "MARKETBOT_REDIS_URL", "REDIS_URL")
+    )
+    """A shared store (Valkey, Redis) of one's own; none means that `marketbot up` runs an embedded one."""
     data_dir: Path = Field(default_factory=default_data_root)
     profile: Profile = Profile.LIVE
     simulator_ready_file: Path | None = None
@@ -95,6 +102,8 @@ class Settings(BaseSettings):
     """HTTP processes that `marketbot up` starts, on ports that follow ``api_port``."""
     engine_processes: int = Field(default=1, ge=1, le=PROCESSES_MAX)
     """Engine processes that it starts, on metrics ports that follow ``metrics_port``. They share the accounts."""
+    api_max_in_flight: int = Field(default=MAX_IN_FLIGHT_DEFAULT, ge=10, le=10_000)
+    """Requests that one API process serves at once; reads are turned away first, webhooks and what reduces risk last."""
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PLANNER, Role.EXECUTOR)
@@ -119,7 +128,7 @@ class Settings(BaseSettings):
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
 
-    @field_validator("database_url", mode="before")
+    @field_validator("database_url", "redis_url", mode="before")
     @classmethod
     def _given(cls, value: Any) -> Any:
         return value or None
@@ -141,6 +150,13 @@ class Settings(BaseSettings):
     def _not_too_often(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value < BACKUP_EVERY_MIN:
             raise ValueError("backups are at least five minutes apart")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _shared_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_url(value.get_secret_value())
         return value
 
     @field_validator("trusted_proxies", "roles", "replica_urls", mode="before")

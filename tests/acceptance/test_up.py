@@ -52,12 +52,25 @@ def _running(place: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 def _ours(place: Path) -> list[psutil.Process]:
     """Return the children; the database's processes may outlive a killed supervisor, and are adopted."""
-    return [process for process in processes_of(place) if "marketbot.supervisor.tether" in process.cmdline()]
+    return [process for process in processes_of(place) if "marketbot.supervisor.tether" in _command(process)]
+
+
+def _servers(place: Path) -> list[psutil.Process]:
+    """Return the server of the shared store, which is a child's child."""
+    return [process for process in processes_of(place) if "valkey-server" in "".join(_command(process)[:1])]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Return its words, none when it ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _gone(place: Path) -> bool:
     deadline = time.monotonic() + GONE_WITHIN_S
-    while _ours(place):
+    while _ours(place) or _servers(place):
         if time.monotonic() > deadline:
             return False
         psutil.wait_procs(_ours(place), timeout=0.2)
@@ -66,7 +79,8 @@ def _gone(place: Path) -> bool:
 
 def test_a_stopped_service_leaves_no_process(place: Path) -> None:
     with _running(place) as service:
-        assert len(_ours(place)) == 3
+        assert len(_ours(place)) == 4
+        assert len(_servers(place)) == 1
         service.send_signal(signal.SIGTERM)
         assert service.wait(timeout=30) == 0
         assert processes_of(place) == []
@@ -79,7 +93,7 @@ def test_children_do_not_outlive_a_killed_supervisor_and_the_next_one_starts(pla
         service.wait(timeout=5)
         assert _gone(place)
     with _running(place) as again:
-        assert len(_ours(place)) == 3
+        assert len(_ours(place)) == 4
         again.send_signal(signal.SIGINT)
         assert again.wait(timeout=30) == 0
     assert processes_of(place) == []

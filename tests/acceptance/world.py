@@ -154,7 +154,12 @@ def processes_of(place: Path) -> list[psutil.Process]:
             text = " ".join(process.cmdline())
             if process.pid == psutil.Process().pid or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if str(place) in text or process.environ().get("MARKETBOT_DATA_DIR") == str(place):
+            # The shared store's server shows neither arguments nor environment of ours; it works in its folder.
+            if (
+                str(place) in text
+                or process.environ().get("MARKETBOT_DATA_DIR") == str(place)
+                or Path(process.cwd()).parent == place
+            ):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

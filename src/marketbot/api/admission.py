@@ -12,13 +12,21 @@ from litestar import Request, Response
 from litestar.datastructures import State
 
 from marketbot.api.identity import Caller, TokenRegister
+from marketbot.api.limits import limit, limit_guess
 from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.shedding import load_class_of
 from marketbot.domain.ids import UserId
+from marketbot.domain.limits import TOKEN_READS, USER_COMMANDS
+from marketbot.domain.load import LoadClass
 from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
 
 SCOPE = "scope"
 """Under this name a route says which scope it demands; a route that says none is open to nobody."""
+
+READS = frozenset({"GET", "HEAD"})
+OPERATOR = "operator"
+"""Whose limit the token of the data directory's file is counted by."""
 
 ApiRequest = Request[Any, Any, State]
 
@@ -33,12 +41,24 @@ async def admit(request: ApiRequest) -> Response[bytes] | None:
     register: TokenRegister = request.app.state.tokens
     answer = await register.identify(request.headers.get("authorization", ""))
     if isinstance(answer, ApiReason):
-        return api_problem(answer, spoken_by(request))
+        guessed = await limit_guess(request) if answer is ApiReason.TOKEN_INVALID else None
+        return guessed or api_problem(answer, spoken_by(request))
+    if (refused := await _over_a_limit(request, answer)) is not None:
+        return refused
     scope = request.route_handler.opt.get(SCOPE)
     if scope is None or scope not in answer.scopes:
         return api_problem(ApiReason.SCOPE_MISSING, spoken_by(request), f"it needs {scope}" if scope else "")
     request.state.caller = answer
     return None
+
+
+async def _over_a_limit(request: ApiRequest, caller: Caller) -> Response[bytes] | None:
+    """Count what is read by its token, and what a user changes by the user."""
+    if load_class_of(request.scope) is LoadClass.UNCOUNTED:
+        return None
+    if caller.user_id is not None and request.method not in READS:
+        return await limit(request, USER_COMMANDS, str(caller.user_id))
+    return await limit(request, TOKEN_READS, str(caller.token_id or OPERATOR))
 
 
 def caller_of(request: ApiRequest) -> Caller:

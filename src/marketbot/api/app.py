@@ -15,6 +15,7 @@ from marketbot.api.database import Database
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
 from marketbot.api.ledger import PostgresLedger
+from marketbot.api.limits import AddressLimit
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
@@ -23,10 +24,14 @@ from marketbot.api.paging import ParameterInvalid
 from marketbot.api.peer import read_networks
 from marketbot.api.problems import ApiReason, api_problem, language
 from marketbot.api.refusal_log import BatchedRefusalLog
+from marketbot.api.shedding import Overloaded, Room, Shedding
 from marketbot.api.tokens import tokens_router
 from marketbot.api.trades import trades_router
 from marketbot.api.user_door import UserDoor
 from marketbot.api.webhook import receive_signal
+from marketbot.cache.events import EventBus
+from marketbot.cache.limits import Limits
+from marketbot.cache.shared import Shared
 from marketbot.clock import SystemClock
 from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.intake.refused import StoreAway
@@ -40,32 +45,53 @@ from marketbot.vault.vault import Vault
 log = logger(__name__)
 
 
-def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None = None, clock: Clock | None = None) -> Litestar:
-    """Build the ASGI application. It owns nothing it was given: pool and database are closed by the caller."""
+def create_app(
+    pool: Pool | Database,
+    settings: Settings,
+    *,
+    vault: Vault | None = None,
+    clock: Clock | None = None,
+    shared: Shared | None = None,
+    dsn: str | None = None,
+) -> Litestar:
+    """Build the ASGI application. It owns nothing it was given: pool, database and shared store are closed by the caller.
+
+    With ``dsn`` it hears and tells live events (``app.state.events``).
+    """
     database = pool if isinstance(pool, Database) else Database(pool)
     ledger = PostgresLedger(database, vault or Vault.from_file(settings.vault_key_file))
     refusals = BatchedRefusalLog(database)
     token = operator_token(settings)
     register_secret(token)
     time = clock or SystemClock()
+    limits = Limits(time, shared)
+    trusted = read_networks(settings.trusted_proxies)
+    room = Room(settings.api_max_in_flight)
+    events = None if dsn is None else EventBus(database.notify, dsn, shared)
     state = State(
         {
             "database": database,
-            "intake": Intake(ledger, refusals, time),
-            "readiness": Readiness(database),
+            "intake": Intake(ledger, refusals, time, limits),
+            "limits": limits,
+            "events": events,
+            "readiness": Readiness(database, shared),
             "clock": time,
             "tokens": TokenRegister(database, time, token_sha256(token)),
             "door": UserDoor(database),
-            "trusted_proxies": read_networks(settings.trusted_proxies),
+            "trusted_proxies": trusted,
         }
     )
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         refusals.start()
+        if events is not None:
+            events.start()
         try:
             yield
         finally:
+            if events is not None:
+                await events.close()
             await refusals.stop()
 
     return Litestar(
@@ -82,6 +108,7 @@ def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None
         ],
         state=state,
         lifespan=[lifespan],
+        middleware=[lambda app: Shedding(app, room), lambda app: AddressLimit(app, limits, trusted)],
         exception_handlers={Exception: _answer_exception},
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=None,
@@ -106,6 +133,8 @@ def _answer_exception(request: Request[Any, Any, State], error: Exception) -> Re
         return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)
     if isinstance(error, ParameterInvalid):
         return api_problem(ApiReason.PARAMETER_INVALID, spoken, str(error))
+    if isinstance(error, Overloaded):
+        return api_problem(ApiReason.OVERLOADED, spoken)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return api_problem(_BY_STATUS.get(error.status_code, ApiReason.PARAMETER_INVALID), spoken)
     log.error("request_failed", exc_info=error)

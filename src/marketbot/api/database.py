@@ -72,6 +72,15 @@ class Database:
                 raise StoreAway(f"the database is away ({type(error).__name__})") from None
             raise
 
+    async def notify(self, channel: str, text: str) -> None:
+        """Tell whoever LISTENs.
+
+        Raises:
+            StoreAway: nobody was told.
+        """
+        async with self.connection(LOOKUP_TIMEOUT_S) as connection:
+            await connection.execute("SELECT pg_notify($1, $2)", channel, text)
+
     async def _open(self) -> Pool:
         async with self._opening:
             if self._pool is None:

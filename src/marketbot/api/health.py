@@ -10,19 +10,24 @@ from litestar import Response, get
 from litestar.datastructures import State
 
 from marketbot.api.database import Database
+from marketbot.api.shedding import LOAD_CLASS
+from marketbot.cache.shared import Shared
+from marketbot.domain.load import LoadClass
 from marketbot.intake.refused import StoreAway
 from marketbot.store.migrate import MIGRATIONS, read_migrations
 
 READY_AGE_S = 1.0
 """How long an answer is used again, so that a flood of questions is not one of queries."""
 READY_TIMEOUT_S = 1.0
+SHARED_STORE = "shared_store"
 
 
 class Readiness:
-    """Can signals be taken? The database answers and has every migration of this version."""
+    """Can signals be taken? The database answers and has every migration of this version. Nothing else is needed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shared: Shared | None = None) -> None:
         self._database = database
+        self._shared = shared
         self._version = max((migration.version for migration in read_migrations(MIGRATIONS)), default=0)
         self._asking = asyncio.Lock()
         self._asked_at = float("-inf")
@@ -36,6 +41,11 @@ class Readiness:
                 self._asked_at = time.monotonic()
             return self._answer
 
+    @property
+    def degraded(self) -> list[str]:
+        """Return what is away that the service does without."""
+        return [SHARED_STORE] if self._shared is not None and not self._shared.up else []
+
     async def _ask(self) -> str:
         try:
             async with self._database.connection(READY_TIMEOUT_S) as connection:
@@ -47,15 +57,16 @@ class Readiness:
         return "ready" if (applied or 0) >= self._version else "migrations_pending"
 
 
-@get("/health/live")
+@get("/health/live", opt={LOAD_CLASS: LoadClass.UNCOUNTED})
 async def live() -> Response[bytes]:
     return Response(b'{"status":"live"}', media_type="application/json")
 
 
-@get("/health/ready")
+@get("/health/ready", opt={LOAD_CLASS: LoadClass.UNCOUNTED})
 async def ready(state: State) -> Response[bytes]:
     readiness: Readiness = state.readiness
     answer = await readiness.ask()
-    return Response(
-        orjson.dumps({"status": answer}), status_code=200 if answer == "ready" else 503, media_type="application/json"
-    )
+    document: dict[str, object] = {"status": answer}
+    if readiness.degraded:
+        document["degraded"] = readiness.degraded
+    return Response(orjson.dumps(document), status_code=200 if answer == "ready" else 503, media_type="application/json")

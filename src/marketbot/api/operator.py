@@ -11,7 +11,9 @@ from litestar.datastructures import State
 from marketbot.api.admission import admit, demands
 from marketbot.api.database import Database
 from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.shedding import LOAD_CLASS
 from marketbot.domain.ids import AccountId, SignalId
+from marketbot.domain.load import LoadClass
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
@@ -22,11 +24,12 @@ from marketbot.store.signals import MAX_PAGE, SignalAccount, signal_accounts, si
 PAGE_DEFAULT = 100
 MAX_ID = 2**63 - 1
 MAX_DIGITS = 19
+"""Whose the limits of the operator's token are."""
 
 OperatorRequest = Request[Any, Any, State]
 
 
-@get("/metrics", opt=demands(Scope.OPERATOR_READ))
+@get("/metrics", opt=demands(Scope.OPERATOR_READ) | {LOAD_CLASS: LoadClass.UNCOUNTED})
 async def read_metrics() -> Response[bytes]:
     return Response(metrics.render(), media_type=metrics.MEDIA_TYPE)
 

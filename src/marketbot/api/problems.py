@@ -12,12 +12,15 @@ from enum import StrEnum
 import orjson
 from litestar import Response
 
+from marketbot.domain.gcra import US
+from marketbot.domain.limits import Verdict
 from marketbot.domain.reason_texts import refusal_text
 from marketbot.domain.reasons import Language, RefusalReason
 from marketbot.intake.refused import Refused
 
 MEDIA_TYPE = "application/problem+json"
 STORE_RETRY_AFTER_S = 5
+OVERLOAD_RETRY_AFTER_S = 1
 MAX_LANGUAGES = 8
 
 
@@ -41,6 +44,8 @@ class ApiReason(StrEnum):
     MEDIA_TYPE_UNSUPPORTED = "MEDIA_TYPE_UNSUPPORTED"
     BODY_TOO_SLOW = "BODY_TOO_SLOW"
     PARAMETER_INVALID = "PARAMETER_INVALID"
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+    OVERLOADED = "OVERLOADED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -82,6 +87,8 @@ _API_STATUS = {
     ApiReason.MEDIA_TYPE_UNSUPPORTED: 415,
     ApiReason.BODY_TOO_SLOW: 408,
     ApiReason.PARAMETER_INVALID: 400,
+    ApiReason.RATE_LIMIT_EXCEEDED: 429,
+    ApiReason.OVERLOADED: 503,
     ApiReason.INTERNAL_ERROR: 500,
 }
 
@@ -124,6 +131,14 @@ _API_TEXT = {
     ),
     ApiReason.BODY_TOO_SLOW: ("The body did not arrive in time.", "O corpo da mensagem não chegou a tempo."),
     ApiReason.PARAMETER_INVALID: ("A parameter is not acceptable.", "Um parâmetro não é aceitável."),
+    ApiReason.RATE_LIMIT_EXCEEDED: (
+        "Too many requests. Wait as long as Retry-After says.",
+        "Requisições demais. Aguarde o tempo indicado em Retry-After.",
+    ),
+    ApiReason.OVERLOADED: (
+        "The service is full at the moment; nothing was done. Send again shortly.",
+        "O serviço está lotado no momento; nada foi feito. Envie novamente em instantes.",
+    ),
     ApiReason.INTERNAL_ERROR: (
         "Something went wrong on our side; it was logged.",
         "Algo deu errado do nosso lado; o erro foi registrado.",
@@ -148,7 +163,7 @@ def language(accept_language: str) -> Language:
 
 def refusal_problem(refused: Refused, spoken: Language) -> Response[bytes]:
     """Answer a refused delivery."""
-    headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+    headers = {} if refused.limit is None else limit_headers(refused.limit)
     if refused.reason is RefusalReason.CREDENTIAL_INVALID:
         headers["WWW-Authenticate"] = "MarketBot"
     return _problem(
@@ -163,10 +178,29 @@ def api_problem(
     english, portuguese = _API_TEXT[reason]
     headers: dict[str, str] = {}
     if _API_STATUS[reason] == 503:
-        headers["Retry-After"] = str(STORE_RETRY_AFTER_S)
+        headers["Retry-After"] = str(OVERLOAD_RETRY_AFTER_S if reason is ApiReason.OVERLOADED else STORE_RETRY_AFTER_S)
     if reason is ApiReason.TOKEN_INVALID:
         headers["WWW-Authenticate"] = "Bearer"
     return _problem(_API_STATUS[reason], reason, english if spoken is Language.EN else portuguese, detail, headers, errors)
+
+
+def limit_problem(verdict: Verdict, spoken: Language) -> Response[bytes]:
+    """Answer a request that is over a limit."""
+    english, portuguese = _API_TEXT[ApiReason.RATE_LIMIT_EXCEEDED]
+    title = english if spoken is Language.EN else portuguese
+    return _problem(429, ApiReason.RATE_LIMIT_EXCEEDED, title, verdict.limit.name.value, limit_headers(verdict))
+
+
+def limit_headers(verdict: Verdict) -> dict[str, str]:
+    """Say how a limit stands, as draft-ietf-httpapi-ratelimit-headers does: q in w seconds; r remain, t seconds until there are more."""
+    name, rate = verdict.limit.name.value, verdict.limit.rate
+    headers = {
+        "RateLimit-Policy": f'"{name}";q={rate.burst};w={-(-rate.window_us // US)}',
+        "RateLimit": f'"{name}";r={verdict.remaining};t={verdict.retry_after_s}',
+    }
+    if not verdict.allowed:
+        headers["Retry-After"] = str(verdict.retry_after_s)
+    return headers
 
 
 def _problem(

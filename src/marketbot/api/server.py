@@ -12,6 +12,7 @@ from granian.server.embed import Server
 
 from marketbot.api.app import create_app
 from marketbot.api.database import Database
+from marketbot.cache.shared import Shared
 from marketbot.observability.logs import configure_logs, logger
 from marketbot.settings import LogFormat, Settings
 from marketbot.store.pool import open_pool
@@ -38,7 +39,8 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         replica_pool_size=settings.api_pool_size,
     )
     database.start()
-    app = create_app(database, settings, vault=Vault.from_file(settings.vault_key_file))
+    shared = None if settings.redis_url is None else Shared(settings.redis_url.get_secret_value())
+    app = create_app(database, settings, vault=Vault.from_file(settings.vault_key_file), shared=shared, dsn=dsn)
     server = Server(
         app,
         address=settings.api_host,
@@ -52,6 +54,8 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         log_enabled=False,
     )
     stopped = stop or _stop_on_signal()
+    if shared is not None:
+        await shared.start()
     serving = asyncio.ensure_future(server.serve())
     stopping = asyncio.ensure_future(stopped.wait())
     try:
@@ -64,6 +68,8 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await stopping
+        if shared is not None:
+            await shared.close()
         await database.close()
         log.info("api_stopped")
 

@@ -13,6 +13,8 @@ from litestar.exceptions import ClientException, HTTPException
 
 from marketbot.api.peer import Network, caller_address
 from marketbot.api.problems import ApiReason, api_problem, language, refusal_problem
+from marketbot.api.shedding import LOAD_CLASS
+from marketbot.domain.load import LoadClass
 from marketbot.domain.reasons import RefusalReason
 from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.intake.refused import NotReady, Refused, StoreAway
@@ -36,6 +38,7 @@ WebhookRequest = Request[Any, Any, State]
     ["/v1/webhook/{source:str}", "/v1/webhook/{source:str}/{secret:str}"],
     status_code=202,
     request_max_body_size=MAX_BODY_BYTES,
+    opt={LOAD_CLASS: LoadClass.URGENT},
 )
 async def receive_signal(request: WebhookRequest) -> Response[bytes]:
     """Take one signal: 202 once it is committed, a problem document otherwise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from marketbot.domain.errors import MarketBotError
+from marketbot.domain.limits import Verdict
 from marketbot.domain.reasons import RefusalReason
 
 
@@ -14,7 +15,8 @@ class Refused:
 
     reason: RefusalReason
     detail: str = ""
-    retry_after_s: int | None = None
+    limit: Verdict | None = None
+    """Which limit was used up, and for how long."""
 
 
 class StoreAway(MarketBotError):

@@ -8,15 +8,16 @@ from datetime import datetime
 from typing import Protocol
 
 from marketbot.domain.ids import SignalId, SourceId
+from marketbot.domain.limits import SOURCE_ADDRESSES, LimitName
 from marketbot.domain.reasons import RefusalReason
 from marketbot.domain.signal import Signal
 from marketbot.intake.authenticate import check_address, check_secret, check_signature
 from marketbot.intake.decode import decode
 from marketbot.intake.document import REDACTED, Document, read_document
-from marketbot.intake.limits import SourceLimits
+from marketbot.intake.limits import source_checks
 from marketbot.intake.refused import NotReady, Refused, StoreAway
 from marketbot.intake.source import Known, Register, Source
-from marketbot.ports import Clock
+from marketbot.ports import Clock, Limiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ class RefusalLog(Protocol):
 class Intake:
     """Takes deliveries. An answer means: committed, or refused and (soon) in the refusals log."""
 
-    def __init__(self, ledger: Ledger, refusals: RefusalLog, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, refusals: RefusalLog, clock: Clock, limits: Limiter) -> None:
         self._ledger = ledger
         self._refusals = refusals
         self._clock = clock
         self._register = Register(ledger.known, clock)
-        self._limits = SourceLimits()
+        self._limits = limits
 
     async def receive(self, delivery: Delivery) -> Receipt | Refused:
         """Judge one delivery and commit its signal.
@@ -102,7 +103,7 @@ class Intake:
             refused = document if isinstance(document, Refused) else check_secret(source, document.secret or "")
         if refused is not None or source is None:
             return self._refuse(delivery, None, refused or Refused(RefusalReason.CREDENTIAL_INVALID), now)
-        refused = self._admit(delivery, source, counted=counted)
+        refused = await self._admit(delivery, source, counted=counted)
         if refused is not None:
             return self._refuse(delivery, source, refused, now)
         document = document or read_document(delivery.body)
@@ -118,17 +119,17 @@ class Intake:
         kept = document.text.replace(delivery.secret, REDACTED) if delivery.secret else document.text
         return await self._ledger.accept(source, signal, kept, _digest(delivery.body))
 
-    def _admit(self, delivery: Delivery, source: Source, *, counted: bool) -> Refused | None:
+    async def _admit(self, delivery: Delivery, source: Source, *, counted: bool) -> Refused | None:
         if not source.enabled:
             return Refused(RefusalReason.SOURCE_DISABLED)
         refused = check_address(source, delivery.address)
         if refused is not None or counted:
             return refused
-        wait_s = self._limits.take(source.source_id, delivery.address, source.signals_per_hour, self._clock.monotonic())
-        if wait_s is None:
+        verdict = await self._limits.take(*source_checks(source.source_id, delivery.address, source.signals_per_hour))
+        if verdict.allowed:
             return None
-        detail = f"{source.signals_per_hour} signals an hour from one address"
-        return Refused(RefusalReason.RATE_LIMIT_EXCEEDED, detail, wait_s)
+        one = "one address" if verdict.limit.name is LimitName.SOURCE_ADDRESS else f"all addresses, {SOURCE_ADDRESSES} times over"
+        return Refused(RefusalReason.RATE_LIMIT_EXCEEDED, f"{source.signals_per_hour} signals an hour from {one}", verdict)
 
     def _refuse(self, delivery: Delivery, source: Source | None, refused: Refused, now: datetime) -> Refused:
         source_id = None if source is None else source.source_id

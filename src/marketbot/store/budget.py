@@ -25,7 +25,7 @@ class Role(StrEnum):
 
 
 DIRECT: Mapping[Role, int] = {
-    Role.API: 0,
+    Role.API: LINE,
     Role.ENGINE: LINE + PRESENCE,
 }
 """Connections that a process of a role holds beside its pool, for as long as it lives."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -26,11 +26,15 @@ REFUSED = (asyncpg.PostgresError, asyncpg.InterfaceError, PermissionError)
 log = structlog.get_logger(__name__)
 
 
+OnPayload = Callable[[str, str], None]
+
+
 class Listener:
     """One loop's ears on a line. A nudge carries no payload: the rows are the truth."""
 
-    def __init__(self, line: Line, channels: Iterable[str]) -> None:
+    def __init__(self, line: Line, channels: Iterable[str], on_payload: OnPayload | None = None) -> None:
         self._line = line
+        self._on_payload = on_payload
         self._nudges = {channel: asyncio.Event() for channel in channels}
 
     def __repr__(self) -> str:
@@ -40,10 +44,12 @@ class Listener:
     def channels(self) -> Iterable[str]:
         return self._nudges.keys()
 
-    def hear(self, channel: str) -> None:
+    def hear(self, channel: str, payload: str) -> None:
         nudge = self._nudges.get(channel)
         if nudge is not None:
             nudge.set()
+            if self._on_payload is not None:
+                self._on_payload(channel, payload)
 
     async def wait(self, channel: str, poll_s: float) -> bool:
         """Return True on a nudge, False after `poll_s` without one. Look for work in both cases.
@@ -91,10 +97,13 @@ class Line:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
 
-    def listener(self, channels: Iterable[str]) -> Listener:
-        """Return ears of a loop's own: a nudge that it takes is not missed by another. Made before the line is started."""
+    def listener(self, channels: Iterable[str], on_payload: OnPayload | None = None) -> Listener:
+        """Return ears of a loop's own: a nudge that it takes is not missed by another. Made before the line is started.
+
+        ``on_payload`` hears what nudges say beside that: a channel and a text that anybody may have sent.
+        """
         assert self._task is None, "the line is started: its channels are settled"
-        listener = Listener(self, channels)
+        listener = Listener(self, channels, on_payload)
         self._listeners.append(listener)
         return listener
 
@@ -156,6 +165,6 @@ class Line:
     def _channels(self) -> set[str]:
         return {channel for listener in self._listeners for channel in listener.channels}
 
-    def _nudge(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
+    def _nudge(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:
         for listener in self._listeners:
-            listener.hear(channel)
+            listener.hear(channel, str(payload))

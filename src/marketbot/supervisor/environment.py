@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from marketbot.settings import Settings
 
-_OURS = ("MARKETBOT_", "DATABASE_URL", "REPLICA_URLS")
+_OURS = ("MARKETBOT_", "DATABASE_URL", "REPLICA_URLS", "REDIS_URL")
 
 
 def child_environment(settings: Settings) -> Mapping[str, str]:
@@ -23,6 +23,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_EGRESS_ADDRESSES": ",".join(way.spelled for way in settings.egress_addresses),
         "MARKETBOT_API_HOST": settings.api_host,
         "MARKETBOT_API_PORT": settings.api_port,
+        "MARKETBOT_API_MAX_IN_FLIGHT": settings.api_max_in_flight,
         "MARKETBOT_API_POOL_SIZE": settings.api_pool_size,
         "MARKETBOT_ENGINE_POOL_SIZE": settings.engine_pool_size,
         "MARKETBOT_TRUSTED_PROXIES": ",".join(settings.trusted_proxies),
@@ -40,6 +41,8 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         told["DATABASE_URL"] = settings.database_url.get_secret_value()
     if settings.replica_urls:
         told["REPLICA_URLS"] = ",".join(url.get_secret_value() for url in settings.replica_urls)
+    if settings.redis_url is not None:
+        told["REDIS_URL"] = settings.redis_url.get_secret_value()
     if settings.operator_token is not None:
         told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
     return inherited | {name: str(value) for name, value in told.items() if value is not None}

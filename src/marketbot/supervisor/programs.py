@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from marketbot.cache.shared import is_answering
 from marketbot.settings import Settings
 from marketbot.supervisor.child import Program
 from marketbot.supervisor.endpoints import answers
 from marketbot.supervisor.environment import child_environment
 
 READY_PATH = "/health/ready"
+CACHE_RESTARTS_MAX = 1_000
+"""Ten seconds apart at most: some three hours of dying at once before it is given up."""
 
 
 def log_directory(settings: Settings) -> Path:
@@ -49,6 +52,23 @@ def engine_program(settings: Settings, number: int, metrics_port: int) -> Progra
         ready=lambda: asyncio.to_thread(_has_line, program.output_file),
     )
     return program
+
+
+def cache_program(settings: Settings, url: str) -> Program:
+    """The embedded shared store. Everything can do without it, so it is tried for long, and its end is nobody else's."""
+
+    async def ready() -> bool:
+        return await is_answering(url)
+
+    return Program(
+        name="valkey",
+        module="marketbot.cache",
+        arguments=(),
+        environment=child_environment(settings),
+        log_file=log_directory(settings) / "valkey.log",
+        ready=ready,
+        restarts_max=CACHE_RESTARTS_MAX,
+    )
 
 
 def simulator_program(settings: Settings, ready_file: Path, *, seed: int, real_limits: bool) -> Program:

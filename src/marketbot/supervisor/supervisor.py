@@ -12,6 +12,7 @@ import orjson
 import structlog
 from pydantic import SecretStr
 
+from marketbot.cache.valkey_server import ValkeyServer, ValkeyUnavailable
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
 from marketbot.store.budget import Demand, Role
@@ -24,7 +25,7 @@ from marketbot.supervisor.backups import run_backups
 from marketbot.supervisor.child import Child, Program
 from marketbot.supervisor.endpoints import Endpoints, ports
 from marketbot.supervisor.errors import SupervisorError
-from marketbot.supervisor.programs import api_program, engine_program, log_directory, simulator_program
+from marketbot.supervisor.programs import api_program, cache_program, engine_program, log_directory, simulator_program
 
 OWNER_WAIT_S = 15.0
 """How long to wait for a short command that holds the database at the moment."""
@@ -89,6 +90,7 @@ class Supervisor:
         try:
             await self._start_database()
             await self._prepare_database()
+            await self._start_cache()
             if self._simulator_seed is not None:
                 await self._start_simulator(self._simulator_seed)
             self._settle_ports()
@@ -193,6 +195,21 @@ class Supervisor:
             Demand(Role.API, self.settings.api_processes, self.settings.api_pool_size),
             Demand(Role.ENGINE, self.settings.engine_processes, self.settings.engine_pool_size),
         )
+
+    async def _start_cache(self) -> None:
+        """Run a shared store unless there is one. The service goes on without it when it cannot be run, or is given up later."""
+        if self.settings.redis_url is not None:
+            return
+        self._progress("shared store")
+        try:
+            url = await asyncio.to_thread(ValkeyServer(self.settings.data_dir).prepare)
+            child = Child(cache_program(self.settings, url))
+            await child.start()
+        except (ValkeyUnavailable, SupervisorError) as error:
+            log.warning("shared_store_not_started", reason=str(error))
+            return
+        self.children[child.program.name] = child
+        self.settings = self.settings.model_copy(update={"redis_url": SecretStr(url)})
 
     async def _start_simulator(self, seed: int) -> None:
         self._progress("simulator")

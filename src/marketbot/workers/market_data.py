@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from typing import Protocol
 
 import structlog
 
@@ -23,6 +24,20 @@ RETRY_S = 1.0
 log = structlog.get_logger(__name__)
 
 Publish = Callable[[Market, Sequence[Instrument]], Awaitable[None]]
+
+
+class Tables(Protocol):
+    """Where processes that read the same markets leave their readings for each other. Each comes with its age in seconds; whatever
+    is wrong with the place, ``load`` is called.
+    """
+
+    async def instruments(
+        self, market: Market, load: Callable[[], Awaitable[Sequence[Instrument] | VenueFault]]
+    ) -> tuple[Sequence[Instrument] | VenueFault, float]: ...
+
+    async def prices(
+        self, market: Market, load: Callable[[], Awaitable[dict[Symbol, Decimal] | VenueFault]]
+    ) -> tuple[dict[Symbol, Decimal] | VenueFault, float]: ...
 
 
 class InstrumentTable:
@@ -52,10 +67,13 @@ class PriceTable:
 class MarketData:
     """Reads the tables of every market from its venue, one request for all symbols."""
 
-    def __init__(self, clients: Callable[[Market], VenueClient], clock: Clock, publish: Publish) -> None:
+    def __init__(
+        self, clients: Callable[[Market], VenueClient], clock: Clock, publish: Publish, tables: Tables | None = None
+    ) -> None:
         self._client = clients
         self._clock = clock
         self._publish = publish
+        self._tables = tables
         self.instruments = InstrumentTable()
         self.prices = PriceTable(clock)
 
@@ -70,7 +88,10 @@ class MarketData:
         return clock is None and await self._load_instruments(market) and await self._load_prices(market)
 
     async def run(self, market: Market, *, loaded: bool = False) -> None:
-        """Keep one market fresh until cancelled; ``loaded``: it has just been read in full. A venue that is away leaves old data ageing, and entries are denied for it."""
+        """Keep one market fresh until cancelled; ``loaded``: it has just been read in full.
+
+        A venue that is away leaves old data ageing, and entries are denied for it.
+        """
         now_s = self._clock.monotonic()
         clock_due_s, instruments_due_s = (now_s + CLOCK_EVERY_S, now_s + INSTRUMENTS_EVERY_S) if loaded else (0.0, 0.0)
         warm_due_s = 0.0
@@ -87,7 +108,8 @@ class MarketData:
             await self._clock.sleep(PRICES_EVERY_S)
 
     async def _load_instruments(self, market: Market) -> bool:
-        answer = await self._client(market).instruments()
+        load = self._client(market).instruments
+        answer = await load() if self._tables is None else (await self._tables.instruments(market, load))[0]
         if isinstance(answer, VenueFault):
             log.warning("instruments_not_read", market=str(market), error_class=answer.error_class, code=answer.code)
             return False
@@ -96,9 +118,10 @@ class MarketData:
         return True
 
     async def _load_prices(self, market: Market) -> bool:
-        answer = await self._client(market).prices()
+        load = self._client(market).prices
+        answer, age_s = (await load(), 0.0) if self._tables is None else await self._tables.prices(market, load)
         if isinstance(answer, VenueFault):
             log.warning("prices_not_read", market=str(market), error_class=answer.error_class, code=answer.code)
             return False
-        self.prices.of_market[market] = (answer, self._clock.monotonic())
+        self.prices.of_market[market] = (answer, self._clock.monotonic() - age_s)
         return True
