@@ -140,7 +140,7 @@ def test_a_second_service_and_the_other_profile_are_refused_in_plain_words(place
 
 def test_several_processes_of_a_kind_serve_and_share(place: Path) -> None:
     with _running(place, "--api", "2", "--executors", "2") as service:
-        assert len(_ours(place)) == 5
+        assert len(_ours(place)) == 6
         told = json.loads((place / "service.json").read_text())
         assert (len(told["api_urls"]), len(told["engine_urls"])) == (2, 2)
         for url in told["api_urls"]:

@@ -161,6 +161,3 @@ async def test_who_guesses_tokens_is_slowed_and_the_token_still_opens(database: 
         assert answers[-1].status == 429
         assert answers[-1].json["detail"] == "login"
         assert (await api.get("/v1/signals/1")).status == 404
-        # A token reads no more than a token may.
-        reads = [await api.get("/v1/signals/1") for _ in range(200)]
-        assert {each.status for each in reads} == {404, 429}

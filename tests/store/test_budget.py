@@ -30,7 +30,7 @@ RESERVE = OPERATOR_RESERVE + BACKUP_RESERVE
 
 
 def test_a_process_is_its_pool_and_its_direct_connections() -> None:
-    assert Demand(Role.API, 2, 10).connections == 20
+    assert Demand(Role.API, 2, 10).connections == 22
     assert Demand(Role.ENGINE, 3, 5).connections == 3 * (5 + DIRECT[Role.ENGINE])
     assert set(DIRECT) == set(Role)
 
@@ -38,7 +38,7 @@ def test_a_process_is_its_pool_and_its_direct_connections() -> None:
 @pytest.mark.parametrize(("spare", "fits"), [(0, True), (-1, False)])
 def test_the_last_connection_counts(spare: int, fits: bool) -> None:
     demands = (Demand(Role.API, 2, 10), Demand(Role.ENGINE, 2, 5))
-    usable = 20 + 14 + RESERVE + 4
+    usable = 22 + 14 + RESERVE + 4
     found = Budget(demands, Server(usable + spare + 3, reserved=3, others=4))
     assert found.fits is fits
     assert ("max_connections to" in found.sentence) is not fits
@@ -80,10 +80,10 @@ async def test_live_sessions_are_counted_and_a_start_without_room_is_refused(pla
         try:
             now = await usage(connection)
             assert (now.max_connections, now.reserved, now.used) == (20, 3, 4)
-            fitting = await check_budget(connection, [Demand(Role.API, 1, 20 - 3 - RESERVE - 3)])
+            fitting = await check_budget(connection, [Demand(Role.API, 1, 20 - 3 - RESERVE - 3 - 1)])
             assert fitting.needed == fitting.server.usable
             with pytest.raises(ConnectionBudgetError, match="max_connections to 21 or more"):
-                await check_budget(connection, [Demand(Role.API, 1, 20 - 3 - RESERVE - 3 + 1)])
+                await check_budget(connection, [Demand(Role.API, 1, 20 - 3 - RESERVE - 3)])
         finally:
             for each in (*crowd, connection):
                 await each.close()
@@ -93,5 +93,5 @@ async def test_a_service_that_would_not_fit_says_what_to_change_and_does_not_sta
     settings = {"max_connections": "20", "superuser_reserved_connections": "3", "max_wal_senders": "0"}
     async with EmbeddedPostgres(place, settings=settings) as server:
         wanted = Settings(data_dir=tmp_path, database_url=SecretStr(server.dsn), profile=Profile.SIMULATION)
-        with pytest.raises(SupervisorError, match=r"1 x api of 10\+0, 1 x engine of 5\+2.*Set max_connections to 28 or more"):
+        with pytest.raises(SupervisorError, match=r"1 x api of 10\+1, 1 x engine of 5\+2.*Set max_connections to 29 or more"):
             await Supervisor(wanted).start()

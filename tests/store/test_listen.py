@@ -45,7 +45,7 @@ async def test_a_cancellation_that_comes_with_a_nudge_is_obeyed(
 ) -> None:
     waiter = asyncio.create_task(listener.wait("signal", 60))
     await asyncio.sleep(0)
-    listener.hear("signal")
+    listener.hear("signal", "")
     waiter.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiter

@@ -24,7 +24,6 @@ from marketbot.store.signals import MAX_PAGE, SignalAccount, signal_accounts, si
 PAGE_DEFAULT = 100
 MAX_ID = 2**63 - 1
 MAX_DIGITS = 19
-"""Whose the limits of the operator's token are."""
 
 OperatorRequest = Request[Any, Any, State]
 

@@ -34,7 +34,7 @@ class Limit:
 
 USER_COMMANDS = Limit(LimitName.USER_COMMANDS, Rate.per(10, 60))
 """What a user changes: settings, keys, orders by hand."""
-TOKEN_READS = Limit(LimitName.TOKEN_READS, Rate.per(300, 60, burst=60))
+TOKEN_READS = Limit(LimitName.TOKEN_READS, Rate.per(1_200, 60, burst=300))
 """What one API token reads."""
 ADDRESS = Limit(LimitName.ADDRESS, Rate.per(100, 1, burst=400))
 """All requests of one address that is not this machine's own. An office or a mobile network is many people behind one address."""
