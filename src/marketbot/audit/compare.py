@@ -77,7 +77,9 @@ def _accepted_by_us(venue: VenueBook, ours: OurBook) -> Accepted:
         if entry.event != _ACCEPTED:
             continue
         name = read_order_name(entry.client_order_id, ours.tag)
-        if name is None or (name.leg not in _PROTECTIVE_LEGS and entry.kind not in _PLAIN_KINDS):
+        if name is None or name.signal_id in ours.pruned:
+            continue
+        if name.leg not in _PROTECTIVE_LEGS and entry.kind not in _PLAIN_KINDS:
             continue
         accepted.setdefault(entry.client_order_id, (name, []))[1].append(entry)
     return accepted
