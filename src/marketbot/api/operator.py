@@ -9,6 +9,7 @@ from litestar import Request, Response, Router, get
 from litestar.datastructures import State
 
 from marketbot.api.database import Database
+from marketbot.api.operator_jobs import drop_dead, read_dead, retry_dead
 from marketbot.api.operator_token import shows_token
 from marketbot.api.problems import ApiReason, api_problem, language
 from marketbot.domain.ids import AccountId, SignalId
@@ -94,4 +95,5 @@ def _spoken(request: OperatorRequest) -> Language:
 
 
 def operator_router() -> Router:
-    return Router(path="/", route_handlers=[read_metrics, read_signal, read_signal_accounts], before_request=demand_token)
+    handlers = [read_metrics, read_signal, read_signal_accounts, read_dead, retry_dead, drop_dead]
+    return Router(path="/", route_handlers=handlers, before_request=demand_token)
