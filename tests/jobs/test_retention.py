@@ -62,11 +62,14 @@ async def traded(
         "UPDATE signal SET state = 'settled', settled_at = now() - $2::interval WHERE signal_id = $1", signal_id, ago
     )
     await connection.execute(
-        "INSERT INTO position (account_id, symbol, side, user_id, signal_id, protection, qty, entry_price, stop_price, opened_at, closed_at) "
-        "SELECT account_id, $2, 'long', user_id, signal_id, $3, $4, 100, 98, now() - $5::interval, CASE WHEN $3 = 'closed' THEN now() END "
-        "FROM intent WHERE signal_id = $1",
-        signal_id, symbol, "protected" if held else "closed", Decimal(held), ago,
-    )  # fmt: skip
+        "INSERT INTO position (account_id, symbol, side, user_id, signal_id, protection, qty, entry_price, stop_price, opened_at, "
+        "closed_at) SELECT account_id, $2, 'long', user_id, signal_id, CASE WHEN $3 THEN 'protected' ELSE 'closed' END::protection_state, "
+        "CASE WHEN $3 THEN 1 ELSE 0 END, 100, 98, now() - $4::interval, CASE WHEN NOT $3 THEN now() END FROM intent WHERE signal_id = $1",
+        signal_id,
+        symbol,
+        held,
+        ago,
+    )
     return signal_id
 
 
@@ -74,9 +77,20 @@ async def venue_book(connection: Connection, held: set[str]) -> VenueBook:
     """Write the exchange's book of all that was ever sent: every entry once, and what is open still."""
     orders = await connection.fetch("SELECT account_id, client_order_id, symbol FROM orders WHERE leg = 'entry'")
     entries = [
-        LedgerEntry(1.0, "binance", "mainnet", row["account_id"] + SIM_OFFSET, "accepted", "market", number, row["client_order_id"], row["symbol"], "BOTH")
+        LedgerEntry(
+            at=1.0,
+            venue="binance",
+            environment="mainnet",
+            account=row["account_id"] + SIM_OFFSET,
+            event="accepted",
+            kind="market",
+            order_id=number,
+            client_order_id=row["client_order_id"],
+            symbol=row["symbol"],
+            position_side="BOTH",
+        )
         for number, row in enumerate(orders)
-    ]  # fmt: skip
+    ]
     holdings = [
         VenueHolding(row["account_id"] + SIM_OFFSET, row["symbol"], "BOTH", Decimal(1)) for row in orders if row["symbol"] in held
     ]
@@ -179,7 +193,8 @@ async def test_chunks_refusals_and_jobs_go_by_their_own_age(database: str, pool:
     )
     await connection.execute(
         "INSERT INTO job (kind, max_attempts, created_at, due_at, done_at, dead_at) SELECT 'note', 1, at, at, "
-        "CASE WHEN n % 3 = 0 THEN at END, CASE WHEN n % 3 = 1 THEN at END FROM (SELECT n, now() - n * interval '5 days' AS at FROM generate_series(0, 8) n) x"
+        "CASE WHEN n % 3 = 0 THEN at END, CASE WHEN n % 3 = 1 THEN at END "
+        "FROM (SELECT n, now() - n * interval '5 days' AS at FROM generate_series(0, 8) n) x"
     )
     await Pruning(pool, KEEP, 0.0).run()
     left = await connection.fetch("SELECT signal_id, done_at IS NULL AS open FROM chunk ORDER BY chunk_id")

@@ -77,9 +77,7 @@ def _accepted_by_us(venue: VenueBook, ours: OurBook) -> Accepted:
         if entry.event != _ACCEPTED:
             continue
         name = read_order_name(entry.client_order_id, ours.tag)
-        if name is None or name.signal_id in ours.pruned:
-            continue
-        if name.leg not in _PROTECTIVE_LEGS and entry.kind not in _PLAIN_KINDS:
+        if name is None or (name.leg not in _PROTECTIVE_LEGS and entry.kind not in _PLAIN_KINDS):
             continue
         accepted.setdefault(entry.client_order_id, (name, []))[1].append(entry)
     return accepted
@@ -118,6 +116,8 @@ def _unrecorded(ours: OurBook, accepted: Accepted) -> Found:
     unknown: set[SignalAccountKey] = set()
     for client_order_id, (name, _) in accepted.items():
         state = states.get(client_order_id)
+        if state is None and name.signal_id in ours.pruned:
+            continue
         # Submitted and unconfirmed are known not to be known, and counted as such.
         if state is None or (
             state not in _AT_VENUE and state not in MAYBE_LIVE and not _taken_back(state, accepted[client_order_id])
