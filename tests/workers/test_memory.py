@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,8 @@ async def test_the_supervisor_replaces_it_as_often_as_it_takes_and_gives_nobody_
             # What dies is counted as ever: the second death in a row is one too many here.
             while not failures:
                 if child.pid is not None:
-                    os.kill(child.pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        os.kill(child.pid, signal.SIGKILL)
                 await asyncio.sleep(0.02)
     finally:
         await child.stop()

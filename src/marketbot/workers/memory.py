@@ -47,14 +47,14 @@ class MemoryWatch:
         stopped: asyncio.Event,
         *,
         read: Callable[[], int | None] = resident_bytes,
-        every_s: float = EVERY_S,
-        young_s: float = YOUNG_S,
+        every_s: float | None = None,
+        young_s: float | None = None,
     ) -> None:
         self._bound_bytes = bound_mib * MIB
         self._stopped = stopped
         self._read = read
-        self._every_s = every_s
-        self._young_s = young_s
+        self._every_s = EVERY_S if every_s is None else every_s
+        self._young_s = YOUNG_S if young_s is None else young_s
         self.is_full = False
 
     def __repr__(self) -> str:
