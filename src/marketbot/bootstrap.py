@@ -26,6 +26,8 @@ from marketbot.domain.venue import Environment, Market, Profile, Venue
 from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
+from marketbot.jobs.kinds import Kinds
+from marketbot.jobs.retention import Retention, retention_kind
 from marketbot.observability import metrics
 from marketbot.observability.execution_watch import ExecutionWatch
 from marketbot.observability.metrics import Stage
@@ -49,6 +51,7 @@ from marketbot.workers.controls import Controls
 from marketbot.workers.dispatch import Dispatcher
 from marketbot.workers.gauges import run_gauges
 from marketbot.workers.holdings import Holdings
+from marketbot.workers.jobs import JobRunner
 from marketbot.workers.market_data import MarketData
 from marketbot.workers.markets import Markets
 from marketbot.workers.ownership import Ownership
@@ -56,7 +59,7 @@ from marketbot.workers.plan import run_planner
 from marketbot.workers.presence import Presence
 from marketbot.workers.process import this_process, ways_out
 
-CHANNELS = ("signal", "chunk", "control", "account", "account")
+CHANNELS = ("signal", "chunk", "control", "account", "account", "job")
 """One listener for each loop that waits for nudges: a nudge taken by one must not be missed by another."""
 KEYRING_POLL_S = 1.0
 MAX_HANDSHAKES = 8
@@ -66,11 +69,14 @@ MAX_HANDSHAKES = 8
 DRAIN_S = 8.0
 """How long a process that is asked to end goes on with what it has begun: a position gets its stop or is closed within that time. The
 supervisor waits twice as long before it kills."""
-NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets"})
+NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets", "jobs"})
 PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauges"})
 EXECUTORS_LOOPS = frozenset(
     {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring"}
 )
+KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
+"""An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, and no job."""
+LOOPS = {Role.PLANNER: PLANNERS_LOOPS, Role.EXECUTOR: EXECUTORS_LOOPS, Role.KEEPER: KEEPERS_LOOPS}
 
 
 class SimulatorUnknownError(MarketBotError):
@@ -99,6 +105,7 @@ class Engine:
     sweep: Sweep
     balances: BalanceSweep
     locks: AccountLocks
+    jobs: JobRunner
     shared: Shared | None = None
     """The shared store, when there is one. No order waits for it."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -111,9 +118,7 @@ class Engine:
         self.journal.start()
         await self.presence.enlist()
         await self.markets.refresh()
-        names = (PLANNERS_LOOPS if Role.PLANNER in self.settings.roles else frozenset()) | (
-            EXECUTORS_LOOPS if Role.EXECUTOR in self.settings.roles else frozenset()
-        )
+        names = frozenset[str]().union(*(LOOPS[role] for role in self.settings.roles))
         for name, loop in self._loops().items():
             if name in names:
                 self.tasks.append(asyncio.create_task(loop(), name=name))
@@ -131,13 +136,14 @@ class Engine:
     async def stop(self) -> None:
         """Finish what is on its way, within ``DRAIN_S``; then stop the loops, write out what is gathered, close what is open."""
         self.dispatcher.drain(DRAIN_S)
+        self.jobs.drain()
         with contextlib.suppress(MarketBotError):  # without a database nobody else can take over
             await self.presence.drain()
         needed = [task for task in self.tasks if task.get_name() in NEEDED_TO_DRAIN]
         for task in self.tasks:
             if task not in needed:
                 task.cancel()
-        dispatching = [task for task in needed if task.get_name() == "dispatcher"]
+        dispatching = [task for task in needed if task.get_name() in ("dispatcher", "jobs")]
         if dispatching:
             await asyncio.wait(dispatching, timeout=DRAIN_S + 1.0)
         for task in needed:
@@ -152,7 +158,7 @@ class Engine:
             await self.shared.close()
 
     def _loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        plan, work, control, account, connecting = self.listeners
+        plan, work, control, account, connecting, job = self.listeners
         return {
             "planner": lambda: run_planner(self.planner, plan),
             "dispatcher": lambda: self.dispatcher.run(work),
@@ -164,6 +170,7 @@ class Engine:
             "sweep": self.sweep.run,
             "balances": self.balances.run,
             "keyring": lambda: _refresh_keyring(self.keyring),
+            "jobs": lambda: self.jobs.run(job),
         }
 
 
@@ -240,6 +247,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
 
     if Role.EXECUTOR in settings.roles:
         presence.work = Holdings(ownership, dispatcher, executor, reconciler, keyring, note_slots_changed)
+    retention = Retention(settings.retain_orders, settings.retain_refusals, settings.retain_chunks, settings.retain_jobs)
     return Engine(
         settings=settings,
         dsn=dsn,
@@ -262,6 +270,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         balances=BalanceSweep(pool, keyring, clients, clock, owned=ownership),
         locks=locks,
         shared=shared,
+        jobs=JobRunner(pool, Kinds([retention_kind(pool, retention)]), clock, lambda: ownership.worker),
     )
 
 

@@ -17,6 +17,7 @@ from marketbot.domain.errors import MarketBotError
 from marketbot.observability.exposition import serve_metrics
 from marketbot.observability.logs import configure_logs
 from marketbot.settings import LogFormat, Settings
+from marketbot.workers.memory import MemoryWatch
 
 GC_THRESHOLD = 50_000
 """Young objects before a collection: a fan-out makes many that live for a second, and none of them in cycles."""
@@ -24,12 +25,14 @@ GC_THRESHOLD = 50_000
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, dsn: str) -> None:
-    """Run one engine until SIGTERM or SIGINT."""
+async def serve(settings: Settings, dsn: str) -> int:
+    """Run one engine until SIGTERM or SIGINT, or until its memory bound is near; return the status to exit with."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     engine = await build_engine(settings, dsn)
+    memory = MemoryWatch(settings.memory_bound_mb, stopped)
+    watching = asyncio.create_task(memory.run(), name="memory")
     metrics = await serve_metrics(settings.metrics_host, settings.metrics_port, token_sha256(operator_token(settings)))
     try:
         await engine.start()
@@ -43,8 +46,10 @@ async def serve(settings: Settings, dsn: str) -> None:
         gc.set_threshold(GC_THRESHOLD, 20, 20)
         await engine.run(stopped)
     finally:
+        watching.cancel()
         metrics.close()
         await engine.stop()
+    return memory.status
 
 
 def main() -> int:
@@ -54,11 +59,10 @@ def main() -> int:
         print("The engine needs DATABASE_URL; `marketbot up` starts a database of its own.", file=sys.stderr)
         return 2
     try:
-        uvloop.run(serve(settings, settings.database_url.get_secret_value()))
+        return uvloop.run(serve(settings, settings.database_url.get_secret_value()))
     except MarketBotError as error:
         log.critical("engine_cannot_run", error=str(error))
         return 1
-    return 0
 
 
 if __name__ == "__main__":

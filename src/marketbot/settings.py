@@ -33,6 +33,14 @@ MAX_IN_FLIGHT_DEFAULT = 1_000
 BACKUP_EVERY_DEFAULT = timedelta(days=1)
 BACKUP_EVERY_MIN = timedelta(minutes=5)
 MAX_BACKUPS_KEPT = 400
+RETAIN_ORDERS_DEFAULT = timedelta(days=400)
+"""A year, and a month to look at it."""
+RETAIN_ORDERS_MIN = timedelta(days=30)
+RETAIN_REFUSALS_DEFAULT = timedelta(days=30)
+RETAIN_CHUNKS_DEFAULT = timedelta(days=7)
+RETAIN_JOBS_DEFAULT = timedelta(days=7)
+RETAIN_MIN = timedelta(days=1)
+MEMORY_BOUND_MB_MAX = 1_048_576
 
 _PERIOD = re.compile(r"(\d{1,6})([mhd])")
 _PERIOD_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -44,6 +52,8 @@ class Role(StrEnum):
     PLANNER = "planner"
     EXECUTOR = "executor"
     """Sends the orders of the accounts it owns, and reconciles them: no account has two who act for it."""
+    KEEPER = "keeper"
+    """Does jobs: what no account's owner must do."""
 
 
 class LogFormat(StrEnum):
@@ -106,7 +116,7 @@ class Settings(BaseSettings):
     """Requests that one API process serves at once; reads are turned away first, webhooks and what reduces risk last."""
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
-    roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PLANNER, Role.EXECUTOR)
+    roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PLANNER, Role.EXECUTOR, Role.KEEPER)
     """What an engine process does."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Networks whose ``X-Forwarded-For`` is believed."""
@@ -125,6 +135,15 @@ class Settings(BaseSettings):
     backup_keep_daily: int = Field(default=7, ge=1, le=MAX_BACKUPS_KEPT)
     backup_keep_weekly: int = Field(default=4, ge=0, le=MAX_BACKUPS_KEPT)
 
+    retain_orders: timedelta | None = RETAIN_ORDERS_DEFAULT
+    """How long what accounts did about a settled signal is kept: decisions, orders, events, outcomes. Written like ``400d``, or ``off``
+    for ever; so are the next three."""
+    retain_refusals: timedelta | None = RETAIN_REFUSALS_DEFAULT
+    retain_chunks: timedelta | None = RETAIN_CHUNKS_DEFAULT
+    retain_jobs: timedelta | None = RETAIN_JOBS_DEFAULT
+    memory_bound_mb: int = Field(default=0, ge=0, le=MEMORY_BOUND_MB_MAX)
+    """Resident mebibytes of an engine or API process; near it, the process ends in good order and is replaced. 0 means no bound."""
+
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
 
@@ -133,7 +152,7 @@ class Settings(BaseSettings):
     def _given(cls, value: Any) -> Any:
         return value or None
 
-    @field_validator("backup_every", mode="before")
+    @field_validator("backup_every", "retain_orders", "retain_refusals", "retain_chunks", "retain_jobs", mode="before")
     @classmethod
     def _period(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -157,6 +176,20 @@ class Settings(BaseSettings):
     def _shared_store(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_url(value.get_secret_value())
+        return value
+
+    @field_validator("retain_orders")
+    @classmethod
+    def _orders_long_enough(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < RETAIN_ORDERS_MIN:
+            raise ValueError("order history is kept for thirty days at least")
+        return value
+
+    @field_validator("retain_refusals", "retain_chunks", "retain_jobs")
+    @classmethod
+    def _long_enough(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < RETAIN_MIN:
+            raise ValueError("rows are kept for a day at least")
         return value
 
     @field_validator("trusted_proxies", "roles", "replica_urls", mode="before")

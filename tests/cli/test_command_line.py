@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from marketbot.store.embedded import EmbeddedPostgres
@@ -70,6 +72,7 @@ def test_help_is_quick_and_names_every_command(run: Run) -> None:
         "halt",
         "resume",
         "backup",
+        "jobs",
         "restore",
         "doctor",
     ):
@@ -284,3 +287,30 @@ def test_doctor_tells_of_the_wall_between_users(run: Run) -> None:
     findings = {finding["check"]: finding for finding in _json(run("doctor", "--json"))["findings"]}
     assert findings["row-level security"]["level"] == "fine"
     assert "marketbot_user_" in findings["row-level security"]["sentence"]
+
+
+def test_dead_letters_are_shown_retried_and_dropped(run: Run, database: str) -> None:
+    assert _json(run("source", "add", "club", "--json"))
+    asyncio.run(
+        _write(
+            database,
+            "INSERT INTO job (kind, max_attempts, attempts, failed, dead_at) SELECT 'note', 3, 3, 'away', now() FROM generate_series(1, 2)",
+        )
+    )
+    assert {job["job_id"] for job in _json(run("jobs", "dead", "--json"))["jobs"]} == {1, 2}
+    assert "away" in run("jobs", "dead").stdout
+    assert run("jobs", "retry", "1").returncode == 0
+    assert run("jobs", "drop", "2").returncode == 0
+    again = run("jobs", "drop", "2", "--json")
+    assert again.returncode == 1
+    assert _json(again)["error"]["reason"] == "NOT_FOUND"
+    assert _json(run("jobs", "dead", "--json"))["jobs"] == []
+    assert [(job["job_id"], job["attempts"]) for job in _json(run("jobs", "list", "--json"))["jobs"]] == [(1, 0)]
+
+
+async def _write(database: str, statement: str) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

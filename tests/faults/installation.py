@@ -72,8 +72,8 @@ class Installation:
     unprotected_limit_s: float = UNPROTECTED_LIMIT_S
     _bodies: count[int] = field(default_factory=count)
 
-    async def start_engine(self) -> None:
-        """Start an engine, another one if there are some, and wait for its ready line."""
+    async def start_engine(self, *program: str) -> None:
+        """Start an engine (or what ``program`` makes of one), another one if there are some, and wait for its ready line."""
         env = os.environ | {
             "DATABASE_URL": self.dsn,
             "MARKETBOT_DATA_DIR": str(self.directory),
@@ -85,7 +85,7 @@ class Installation:
         }
         with (self.directory / "engine.log").open("ab") as log:
             self.engine = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "marketbot.engine", env=env, stdout=asyncio.subprocess.PIPE, stderr=log
+                sys.executable, *(program or ("-m", "marketbot.engine")), env=env, stdout=asyncio.subprocess.PIPE, stderr=log
             )
         self.engines.append(self.engine)
         assert self.engine.stdout is not None

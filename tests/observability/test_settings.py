@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from marketbot.api.operator_token import TokenFileError, operator_token
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
+from marketbot.supervisor.environment import child_environment
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +58,25 @@ def test_the_token_is_made_once_and_private(tmp_path: Path) -> None:
     settings.operator_token_file.chmod(0o644)
     with pytest.raises(TokenFileError):
         operator_token(settings)
+
+
+def test_retention_is_a_period_or_off_and_never_too_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MARKETBOT_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("MARKETBOT_RETAIN_ORDERS", "off")
+    monkeypatch.setenv("MARKETBOT_RETAIN_CHUNKS", "36h")
+    settings = Settings()
+    assert (settings.retain_orders, settings.retain_chunks, settings.retain_jobs) == (
+        None,
+        timedelta(hours=36),
+        timedelta(days=7),
+    )
+    for name, value in child_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    told = Settings()
+    for name in ("retain_orders", "retain_refusals", "retain_chunks", "retain_jobs", "memory_bound_mb"):
+        assert getattr(told, name) == getattr(settings, name)
+    for name, value in (("ORDERS", "29d"), ("CHUNKS", "23h"), ("JOBS", "1h"), ("REFUSALS", "soon")):
+        with monkeypatch.context() as changed:
+            changed.setenv(f"MARKETBOT_RETAIN_{name}", value)
+            with pytest.raises(ValueError):
+                Settings()

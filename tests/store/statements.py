@@ -18,8 +18,12 @@ HOT: Mapping[str, str] = {
     "append_order_events": "every order, several times",
     "append_outcomes": "every account of a signal",
     "claim_chunks": "every round of a worker",
+    "end_job": "every job",
     "finish_chunk": "every chunk",
+    "claim_jobs": "every round of a keeper",
     "gauges": "every two seconds, for ever",
+    "held_signals": "every run of retention: reads what is open",
+    "jobs_standing": "every round of a keeper",
     "load_busy_symbols": "every account that is reconciled",
     "load_doubtful_entries": "every position nobody knows",
     "load_guards": "every chunk of a close",
@@ -28,9 +32,14 @@ HOT: Mapping[str, str] = {
     "load_orders": "every chunk",
     "load_position_orders": "every account that is reconciled",
     "plan_order": "every stop placed anew",
+    "prune_accounts": "every batch of retention",
+    "prune_chunks": "every batch of retention",
+    "prune_jobs": "every batch of retention",
+    "prune_refusals": "every batch of retention",
     "quarantine": "every refused key",
     "live_workers": "five times a second, for ever",
     "set_leverage": "every account's first entry",
+    "signals_to_prune": "every page of retention",
     "split_chunk": "every chunk whose accounts changed hands",
     "settle_signal": "every chunk",
     "settle_signals": "every second, for ever",
@@ -50,11 +59,14 @@ COLD: Mapping[str, str] = {
 
 GROWING = frozenset(
     {"signal", "intent", "orders", "order_event", "outcome", "chunk", "position", "realized_result", "account", "follow"}
-    | {"account_reading", "leverage_setting"}
+    | {"account_reading", "leverage_setting", "job", "refusal"}
 )
 """Tables whose size follows users, accounts or time."""
 
-PARTIAL = frozenset({"chunk_ready", "chunk_claimed", "chunk_open", "signal_open", "position_open", "position_unprotected"})
+PARTIAL = frozenset(
+    {"chunk_ready", "chunk_claimed", "chunk_open", "signal_open", "position_open", "position_unprotected"}
+    | {"job_due", "job_dead"}
+)
 """Indexes that hold only what is open: walking one whole is reading what there is to do."""
 
 
@@ -153,4 +165,7 @@ _FILL = (
     " now() - interval '2 day', 'stop', 0, now() FROM account, generate_series(1, 20) n",
     "INSERT INTO realized_result SELECT account_id, now() - n * interval '1 hour', 'BTCUSDT', 'long', user_id, n, 1"
     " FROM account, generate_series(1, 20) n",
+    "INSERT INTO job (kind, max_attempts, done_at) SELECT 'note', 3, now() - n * interval '1 minute' FROM generate_series(1, 20000) n",
+    "INSERT INTO refusal (source_id, reason, refused_at) SELECT source_id, 'FIELD_MISSING', now() - n * interval '1 minute'"
+    " FROM source, generate_series(1, 20000) n",
 )

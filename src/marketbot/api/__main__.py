@@ -13,8 +13,7 @@ def main() -> int:
     if settings.database_url is None:
         sys.stderr.write("DATABASE_URL is not set: this process connects to a database, it does not start one.\n")
         return 2
-    run(settings, settings.database_url.get_secret_value())
-    return 0
+    return run(settings, settings.database_url.get_secret_value())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 
 from marketbot.api.admission import admit, demands
 from marketbot.api.database import Database
+from marketbot.api.operator_jobs import drop_dead, read_dead, retry_dead
 from marketbot.api.problems import ApiReason, api_problem, language
 from marketbot.api.shedding import LOAD_CLASS
 from marketbot.domain.ids import AccountId, SignalId
@@ -89,4 +90,5 @@ def _spoken(request: OperatorRequest) -> Language:
 
 
 def operator_router() -> Router:
-    return Router(path="/", route_handlers=[read_metrics, read_signal, read_signal_accounts], before_request=admit)
+    handlers = [read_metrics, read_signal, read_signal_accounts, read_dead, retry_dead, drop_dead]
+    return Router(path="/", route_handlers=handlers, before_request=admit)

@@ -18,6 +18,7 @@ from marketbot.settings import LogFormat, Settings
 from marketbot.store.pool import open_pool
 from marketbot.store.timeouts import REQUESTS
 from marketbot.vault.vault import Vault
+from marketbot.workers.memory import MemoryWatch
 
 KEEP_ALIVE_S = 75
 """How long a connection may rest, and how long a slow sender may take over its headers."""
@@ -28,8 +29,8 @@ BACKLOG = 2048
 log = logger(__name__)
 
 
-async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = None) -> None:
-    """Serve until ``stop`` is set, or until SIGTERM or SIGINT when none is given.
+async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = None) -> int:
+    """Serve until ``stop`` is set, or until SIGTERM or SIGINT when none is given; return the status to exit with.
 
     The database need not be there yet: until it is, signals are answered 503.
     """
@@ -58,6 +59,8 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         await shared.start()
     serving = asyncio.ensure_future(server.serve())
     stopping = asyncio.ensure_future(stopped.wait())
+    memory = MemoryWatch(settings.memory_bound_mb, stopped)
+    watching = asyncio.ensure_future(memory.run())
     try:
         log.info("api_started", host=settings.api_host, port=settings.api_port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -65,6 +68,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         await serving
     finally:
         stopping.cancel()
+        watching.cancel()
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await stopping
@@ -72,6 +76,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
             await shared.close()
         await database.close()
         log.info("api_stopped")
+    return memory.status
 
 
 def _stop_on_signal() -> asyncio.Event:
@@ -82,12 +87,11 @@ def _stop_on_signal() -> asyncio.Event:
     return stop
 
 
-def run(settings: Settings, dsn: str) -> None:
-    """Serve in a process of its own; returns after a signal asked it to end."""
+def run(settings: Settings, dsn: str) -> int:
+    """Serve in a process of its own until a signal asks it to end; return the status to exit with."""
     configure_logs(level=settings.log_level, console=settings.log_format is LogFormat.CONSOLE)
     try:
         import uvloop
     except ImportError:  # Windows has no uvloop.
-        asyncio.run(serve(settings, dsn))
-    else:
-        uvloop.run(serve(settings, dsn))
+        return asyncio.run(serve(settings, dsn))
+    return uvloop.run(serve(settings, dsn))

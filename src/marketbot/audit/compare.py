@@ -116,6 +116,8 @@ def _unrecorded(ours: OurBook, accepted: Accepted) -> Found:
     unknown: set[SignalAccountKey] = set()
     for client_order_id, (name, _) in accepted.items():
         state = states.get(client_order_id)
+        if state is None and name.signal_id in ours.pruned:
+            continue
         # Submitted and unconfirmed are known not to be known, and counted as such.
         if state is None or (
             state not in _AT_VENUE and state not in MAYBE_LIVE and not _taken_back(state, accepted[client_order_id])

@@ -40,10 +40,11 @@ FROM position WHERE protection <> 'closed' AND qty > 0
 _UNPLANNED = """
 SELECT g.signal_id, f.account_id
 FROM signal g JOIN follow f USING (source_id) JOIN account a USING (account_id)
-WHERE a.created_at <= g.received_at
+WHERE a.created_at <= g.received_at AND g.pruning_at IS NULL
   AND NOT EXISTS (SELECT FROM intent i WHERE i.signal_id = g.signal_id AND i.account_id = f.account_id)
 """
 _TIMES = "SELECT claimed_ms, sent_ms, acked_ms, protected_ms FROM outcome WHERE result = 'ordered'"
+_PRUNED = "SELECT signal_id FROM signal WHERE pruning_at IS NOT NULL"
 _REFUSED = "SELECT reason, count(*) AS bodies FROM refusal GROUP BY reason ORDER BY reason"
 
 
@@ -68,6 +69,7 @@ async def load_ours(connection: Connection) -> OurBook:
         unplanned = [(row["signal_id"], row["account_id"]) for row in await connection.fetch(_UNPLANNED)]
         times = [StageTimes(**dict(row)) for row in await connection.fetch(_TIMES)]
         signals = await connection.fetchval("SELECT count(*) FROM signal")
+        pruned = frozenset(row["signal_id"] for row in await connection.fetch(_PRUNED))
         refused = [(row["reason"], row["bodies"]) for row in await connection.fetch(_REFUSED)]
     return OurBook(
         tag=tag,
@@ -77,6 +79,7 @@ async def load_ours(connection: Connection) -> OurBook:
         unplanned=tuple(unplanned),
         times=tuple(times),
         signals=signals,
+        pruned=pruned,
         refused=tuple(refused),
     )
 

@@ -149,4 +149,6 @@ class OurBook:
     unplanned: tuple[SignalAccountKey, ...] = ()
     times: tuple[StageTimes, ...] = ()
     signals: int = 0
+    pruned: frozenset[int] = frozenset()
+    """Signals whose accounts' rows retention has taken away, or is taking: nothing is asked of them."""
     refused: tuple[tuple[str, int], ...] = ()

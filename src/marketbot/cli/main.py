@@ -27,16 +27,19 @@ sources = typer.Typer(help="Where signals come from, each with its own secret.",
 backups = typer.Typer(help="Back the books up, and prove that a backup is good.", rich_markup_mode=None)
 users = typer.Typer(help="Who owns accounts and may use the API.", no_args_is_help=True, rich_markup_mode=None)
 tokens = typer.Typer(help="API tokens of users and operators, each shown once.", no_args_is_help=True, rich_markup_mode=None)
+jobs = typer.Typer(help="Work that waits, and work that was given up.", no_args_is_help=True, rich_markup_mode=None)
 commands.add_typer(signals, name="signal")
 commands.add_typer(accounts, name="accounts")
 commands.add_typer(sources, name="source")
 commands.add_typer(users, name="users")
 commands.add_typer(tokens, name="tokens")
 commands.add_typer(backups, name="backup")
+commands.add_typer(jobs, name="jobs")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, errors too.")]
 DataDir = Annotated[Path | None, typer.Option(envvar="MARKETBOT_DATA_DIR", help="Where the installation keeps its data.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many rows at most.")]
+JobLimit = Annotated[int, typer.Option(min=1, max=500, help="How many jobs at most.")]
 Language = Annotated[str, typer.Option("--lang", help="en or pt.")]
 
 
@@ -397,6 +400,38 @@ def restore(
     from marketbot.cli.backups import restore_backup
 
     run_command(json, data_dir, lambda output, settings: restore_backup(output, settings, name, replace=replace))
+
+
+@jobs.command("list")
+def jobs_list(limit: JobLimit = 100, json: Json = False, data_dir: DataDir = None) -> None:
+    """What waits and runs, the longest due first."""
+    from marketbot.cli.jobs import list_jobs
+
+    run_command(json, data_dir, lambda output, settings: list_jobs(output, settings, limit))
+
+
+@jobs.command("dead")
+def jobs_dead(limit: JobLimit = 100, json: Json = False, data_dir: DataDir = None) -> None:
+    """Dead letters: what was given up, and why."""
+    from marketbot.cli.jobs import list_dead
+
+    run_command(json, data_dir, lambda output, settings: list_dead(output, settings, limit))
+
+
+@jobs.command("retry")
+def jobs_retry(job_id: Annotated[int, typer.Argument(min=1)], json: Json = False, data_dir: DataDir = None) -> None:
+    """Let a dead letter begin anew, now."""
+    from marketbot.cli.jobs import retry_job
+
+    run_command(json, data_dir, lambda output, settings: retry_job(output, settings, job_id))
+
+
+@jobs.command("drop")
+def jobs_drop(job_id: Annotated[int, typer.Argument(min=1)], json: Json = False, data_dir: DataDir = None) -> None:
+    """Forget a dead letter for ever."""
+    from marketbot.cli.jobs import drop_job
+
+    run_command(json, data_dir, lambda output, settings: drop_job(output, settings, job_id))
 
 
 @commands.command()

@@ -49,6 +49,18 @@ class Stage(StrEnum):
     """One batch of results written."""
 
 
+class JobResult(StrEnum):
+    """How one attempt at a job ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """It is tried again later."""
+    GAVE_UP = "gave_up"
+    """It is a dead letter; one that recurs comes again at its usual time."""
+    INTERRUPTED = "interrupted"
+    """The process ended first; another one goes on."""
+
+
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 
 _Metric = TypeVar("_Metric", bound=MetricWrapperBase)
@@ -132,6 +144,12 @@ _BACKUP_AGE = Gauge(
 _BACKUP_TOOK = Gauge("marketbot_backup_duration_seconds", "How long the last good backup took.", registry=REGISTRY)
 _BACKUP_BYTES = Gauge("marketbot_backup_bytes", "How large the last good backup is.", registry=REGISTRY)
 _BACKUP_FAILURES = Gauge("marketbot_backup_failures", "Backups that failed since the last good one.", registry=REGISTRY)
+_JOBS = Counter("marketbot_jobs_total", "Attempts at jobs, by how they ended.", ["kind", "result"], registry=REGISTRY)
+_DEAD_LETTERS = Gauge("marketbot_dead_letters", "Jobs that were given up and wait for an operator.", registry=REGISTRY)
+_JOB_AGE = Gauge("marketbot_jobs_oldest_due_seconds", "For how long the oldest due job has waited or run.", registry=REGISTRY)
+_MEMORY_BOUND = Gauge(
+    "marketbot_memory_bound_bytes", "Resident memory near which a process is replaced; 0: none.", registry=REGISTRY
+)
 for _gauge in (_BACKUP_AGE, _BACKUP_TOOK, _BACKUP_BYTES):
     _gauge.set(math.nan)
 
@@ -236,6 +254,20 @@ def set_backups(age_s: float | None, took_s: float | None, size: int | None, fai
     for gauge, value in ((_BACKUP_AGE, age_s), (_BACKUP_TOOK, took_s), (_BACKUP_BYTES, size)):
         gauge.set(math.nan if value is None else value)
     _BACKUP_FAILURES.set(failures)
+
+
+def count_job(kind: str, result: JobResult) -> None:
+    """Count an attempt; kinds are bounded (``jobs.kinds.MAX_KINDS``)."""
+    _JOBS.labels(kind, result.value).inc()
+
+
+def set_jobs(dead: int, oldest_due_s: float) -> None:
+    _DEAD_LETTERS.set(dead)
+    _JOB_AGE.set(oldest_due_s)
+
+
+def set_memory_bound(size: int) -> None:
+    _MEMORY_BOUND.set(size)
 
 
 def render() -> bytes:

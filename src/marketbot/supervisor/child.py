@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from marketbot.supervisor.errors import SupervisorError
+from marketbot.workers.memory import REPLACE_STATUS
 
 READY_WAIT_S = 60.0
 READY_POLL_S = 0.05
@@ -150,12 +151,17 @@ class Child:
             started_s = loop.time()
             status = await self._process.wait()
             self._kill_group()
-            deaths_in_a_row = 1 if loop.time() - started_s > SETTLED_S else deaths_in_a_row + 1
-            log.warning("child_died", child=self.program.name, status=status, deaths_in_a_row=deaths_in_a_row)
-            if deaths_in_a_row > self.program.restarts_max:
-                self._give_up(deaths_in_a_row)
-                return
-            await asyncio.sleep(min(RESTART_BACKOFF_S * 2 ** (deaths_in_a_row - 1), RESTART_BACKOFF_MAX_S))
+            if status == REPLACE_STATUS:
+                # It asked for this, when it was done with what it had begun: no death, and nothing to wait for.
+                deaths_in_a_row = 0
+                log.warning("child_replaced", child=self.program.name)
+            else:
+                deaths_in_a_row = 1 if loop.time() - started_s > SETTLED_S else deaths_in_a_row + 1
+                log.warning("child_died", child=self.program.name, status=status, deaths_in_a_row=deaths_in_a_row)
+                if deaths_in_a_row > self.program.restarts_max:
+                    self._give_up(deaths_in_a_row)
+                    return
+                await asyncio.sleep(min(RESTART_BACKOFF_S * 2 ** (deaths_in_a_row - 1), RESTART_BACKOFF_MAX_S))
             await self._spawn()
             try:
                 await self._until_ready()

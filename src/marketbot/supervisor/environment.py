@@ -34,6 +34,11 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_BACKUP_EVERY": _period(settings.backup_every),
         "MARKETBOT_BACKUP_KEEP_DAILY": settings.backup_keep_daily,
         "MARKETBOT_BACKUP_KEEP_WEEKLY": settings.backup_keep_weekly,
+        "MARKETBOT_RETAIN_ORDERS": _period(settings.retain_orders),
+        "MARKETBOT_RETAIN_REFUSALS": _period(settings.retain_refusals),
+        "MARKETBOT_RETAIN_CHUNKS": _period(settings.retain_chunks),
+        "MARKETBOT_RETAIN_JOBS": _period(settings.retain_jobs),
+        "MARKETBOT_MEMORY_BOUND_MB": settings.memory_bound_mb,
         "MARKETBOT_LOG_LEVEL": settings.log_level.value,
         "MARKETBOT_LOG_FORMAT": settings.log_format.value,
     }
@@ -49,4 +54,6 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
 
 
 def _period(every: timedelta | None) -> str:
-    return "off" if every is None else f"{every // timedelta(minutes=1)}m"
+    if every is None:
+        return "off"
+    return f"{every.days}d" if not every % timedelta(days=1) else f"{every // timedelta(minutes=1)}m"
