@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from marketbot.api.database import Database
+from marketbot.api.draining import Draining
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.ledger import PostgresLedger
 from marketbot.api.operator import operator_router
@@ -39,11 +40,13 @@ def create_app(pool: Pool | Database, settings: Settings, *, vault: Vault | None
     refusals = BatchedRefusalLog(database)
     token = operator_token(settings)
     register_secret(token)
+    draining = Draining()
     state = State(
         {
             "database": database,
             "intake": Intake(ledger, refusals, clock or SystemClock()),
-            "readiness": Readiness(database),
+            "draining": draining,
+            "readiness": Readiness(database, draining),
             "operator_token_sha256": token_sha256(token),
             "trusted_proxies": read_networks(settings.trusted_proxies),
         }

@@ -10,6 +10,7 @@ from litestar import Response, get
 from litestar.datastructures import State
 
 from marketbot.api.database import Database
+from marketbot.api.draining import Draining
 from marketbot.intake.refused import StoreAway
 from marketbot.store.migrate import MIGRATIONS, read_migrations
 
@@ -19,17 +20,20 @@ READY_TIMEOUT_S = 1.0
 
 
 class Readiness:
-    """Can signals be taken? The database answers and has every migration of this version."""
+    """Can signals be taken? The database answers and has every migration of this version, and this process is not about to end."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, draining: Draining) -> None:
         self._database = database
+        self._draining = draining
         self._version = max((migration.version for migration in read_migrations(MIGRATIONS)), default=0)
         self._asking = asyncio.Lock()
         self._asked_at = float("-inf")
         self._answer = "unknown"
 
     async def ask(self) -> str:
-        """Return ``ready``, ``store_unavailable`` or ``migrations_pending``."""
+        """Return ``ready``, ``draining``, ``store_unavailable`` or ``migrations_pending``."""
+        if self._draining.begun.is_set():
+            return "draining"
         async with self._asking:
             if time.monotonic() - self._asked_at > READY_AGE_S:
                 self._answer = await self._ask()
