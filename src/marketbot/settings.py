@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """Engine processes that it starts, on metrics ports that follow ``metrics_port``. They share the accounts."""
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
+    front_door: bool = False
+    """Whether `marketbot up` runs HAProxy at ``api_host`` and ``api_port``, and the HTTP processes behind it on loopback."""
     api_drain_s: float = Field(default=3.0, ge=0, le=60)
     """How long an API process that is asked to end (SIGTERM) answers "not ready" and goes on serving: longer than its balancer takes to
     notice, which is about a second for ours; in Kubernetes, as long as endpoints take to be forgotten."""

@@ -1,8 +1,8 @@
 """Leaving without losing a request: how a process of the HTTP face says that it is about to go, and waits for what it has in hand.
 
-A balancer learns that a process goes by asking /health/ready, and only at its next question. So a process that is asked to end first answers that
-question with 503, goes on serving for a named time, and closes each connection behind its answer: a connection that a balancer keeps for
-its next request would otherwise be shut just as that request is sent.
+A balancer learns that a process goes by asking /health/ready, and only at its next question. So a process that is asked to end first
+answers that question with 503, goes on serving for a named time, and closes each connection behind its answer: a connection that a
+balancer keeps for its next request would otherwise be shut just as that request is sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 IN_HAND_S = 5.0
-"""How long requests that are under way may still take once no new ones are accepted: more than the slowest answer, body time-out included."""
+"""How long requests under way may still take once no new ones are accepted: as long as a body may take to come, and its answer."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -19,8 +19,9 @@ from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
 from marketbot.settings import LogLevel, Settings
 from marketbot.store.pool import connect
-from marketbot.supervisor import Supervisor, SupervisorError
 from marketbot.supervisor.endpoints import Endpoints
+from marketbot.supervisor.errors import SupervisorError
+from marketbot.supervisor.supervisor import Supervisor
 
 EGRESS_CANDIDATES = tuple(f"127.0.0.{number}" for number in range(2, 10))
 """Loopback source addresses: venues limit requests by address, so the fan-out is spread over several, as in real use."""
