@@ -21,6 +21,8 @@ from marketbot.supervisor.front_door import LOG_STDERR, FrontDoor, Place, connec
 
 READY_PATH = "/health/ready"
 FRONT_DOOR = "haproxy"
+DOOR_STOP_WAIT_S = 3.0
+"""When everything ends, the door takes no new requests and finishes those it has; connections at rest are not waited for longer."""
 PLACES_OF_SYSTEM_PROGRAMS = ("/usr/local/sbin", "/usr/sbin", "/usr/local/bin")
 """Where a package puts a server that a user's own path often leaves out."""
 
@@ -94,6 +96,7 @@ def front_door_program(settings: Settings, listen: Place, api_ports: Sequence[in
         log_file=log_directory(settings) / "front-door.log",
         ready=lambda: answers(listen.host, listen.port, READY_PATH),
         renewal=Renewal.RELOAD,
+        stop_wait_s=DOOR_STOP_WAIT_S,
     )
 
 

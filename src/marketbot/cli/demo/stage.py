@@ -7,10 +7,11 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from marketbot.audit.control import SimulatorControl
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
@@ -43,15 +44,24 @@ class Stage:
 
 
 @asynccontextmanager
-async def put_up(data_dir: Path | None, *, seed: int, keep: bool, progress: Callable[[str], None]) -> AsyncIterator[Stage]:
+async def put_up(
+    data_dir: Path | None,
+    *,
+    seed: int,
+    keep: bool,
+    progress: Callable[[str], None],
+    changes: Mapping[str, object] = MappingProxyType({}),
+) -> AsyncIterator[Stage]:
     """Start database, simulator, engine and API. A directory that was made here is removed afterwards, unless kept.
+
+    ``changes`` are to the settings of the demo's own.
 
     Raises:
         CommandFailed: the place is not empty, or some part does not start.
     """
     place = await asyncio.to_thread(_place, data_dir)
     try:
-        supervisor = Supervisor(_settings(place), progress=progress, simulator_seed=seed)
+        supervisor = Supervisor(_settings(place).model_copy(update=changes), progress=progress, simulator_seed=seed)
         try:
             endpoints = await supervisor.start()
         except SupervisorError as error:
