@@ -60,7 +60,7 @@ async def start_logged(log: Path, *command: str, **environment: str) -> asyncio.
 
 async def until_ready(port: int, *, ready: bool = True) -> None:
     async with asyncio.timeout(READY_WAIT_S):
-        while await answers("127.0.0.1", port, READY_PATH) is not ready:
+        while await answers("127.0.0.1", port, READY_PATH) is not ready:  # noqa: ASYNC110 - another process is polled
             await asyncio.sleep(POLL_S)
 
 
@@ -94,7 +94,7 @@ async def behind_the_door(
             )
         for port in made.api_ports:
             await until_ready(port)
-        made.door = await start_logged(directory / "door.log", binary, "-db", "-q", "-f", str(configuration))
+        made.door = await start_logged(directory / "door.log", binary, "-db", "-f", str(configuration))
         await until_ready(made.port)
         yield made
     finally:

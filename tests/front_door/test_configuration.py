@@ -73,8 +73,21 @@ def test_an_api_drains_longer_than_the_door_takes_to_notice() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://127.0.0.1:8000", "127.0.0.1:8000", "http://:8000", "http://a", "http://a:0", "http://a:70000", "http://a:1/path"]
-    + ["http://a b:1", "http://a:1\n    server evil 203.0.113.9:1", "http://[::g]:1", "http://-a:1", "http://a#:1", "http://a:٣"],
+    [
+        "https://127.0.0.1:8000",
+        "127.0.0.1:8000",
+        "http://:8000",
+        "http://a",
+        "http://a:0",
+        "http://a:70000",
+        "http://a:1/path",
+        "http://a b:1",
+        "http://a:1\n    server evil 203.0.113.9:1",
+        "http://[::g]:1",
+        "http://-a:1",
+        "http://a#:1",
+        "http://a:٣",
+    ],
 )
 def test_what_is_no_address_of_an_api_is_refused(url: str) -> None:
     with pytest.raises(FrontDoorError):

@@ -90,7 +90,7 @@ def front_door_program(settings: Settings, listen: Place, api_ports: Sequence[in
     return Program(
         name="front-door",
         module="marketbot.supervisor.foreign",
-        arguments=(binary, "-W", "-db", "-q", "-f", str(configuration)),
+        arguments=(binary, "-W", "-db", "-f", str(configuration)),
         environment={name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TZ")}
         | {"MARKETBOT_DATA_DIR": str(settings.data_dir)},
         log_file=log_directory(settings) / "front-door.log",
