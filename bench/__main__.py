@@ -10,6 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from bench.door import measure_door
 from bench.fanout import Row, measure_fan_out, rows_at_1k, rows_at_10k
 from bench.hung import measure_hung
 from bench.wire import measure_wire
@@ -19,7 +20,8 @@ OF_WIRE = ("wire_vs_ccxt", "wire_vs_old_way")
 OF_1K = ("path_cpu_per_account", "fanout_1k")
 OF_10K = ("fanout_10k", "memory_per_account", "webhook_p95")
 OF_HUNG = ("p95_with_hung",)
-NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG
+OF_DOOR = ("p95_under_flood",)
+NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_DOOR
 CCXT_US_ASSUMED = 600.0
 """What one CCXT create_order costs where it was not measured in the same run."""
 
@@ -48,6 +50,8 @@ def _measure(wanted: set[str]) -> list[Row]:
             rows += rows_at_10k(asyncio.run(measure_fan_out(10_000, webhooks=True)), one)
     if wanted & {*OF_HUNG}:
         rows += asyncio.run(measure_hung())
+    if wanted & {*OF_DOOR}:
+        rows += asyncio.run(measure_door())
     return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
 
 

@@ -92,7 +92,7 @@ class Crowd:
     asked: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
-    _resting: list[Caller] = field(default_factory=list)
+    _resting: dict[str, list[Caller]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, request: Callable[[int], tuple[str, str, bytes, Mapping[str, str]]], until: asyncio.Event) -> None:
@@ -101,7 +101,8 @@ class Crowd:
         begun = loop.time()
         while not until.is_set():
             while self.asked < (loop.time() - begun) * self.per_s:
-                task = asyncio.create_task(self._ask(*request(self.asked)))
+                address = self.addresses[self.asked % len(self.addresses)]
+                task = asyncio.create_task(self._ask(address, *request(self.asked)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
                 self.asked += 1
@@ -109,11 +110,13 @@ class Crowd:
                 async with asyncio.timeout(1 / self.per_s):
                     await until.wait()
         await asyncio.gather(*self._tasks)
-        for caller in self._resting:
-            await caller.close()
+        for resting in self._resting.values():
+            for caller in resting:
+                await caller.close()
 
-    async def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> None:
-        caller = self._resting.pop(0) if self._resting else Caller(self.port, self.addresses[self.asked % len(self.addresses)])
+    async def _ask(self, address: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+        resting = self._resting.setdefault(address, [])
+        caller = resting.pop(0) if resting else Caller(self.port, address)
         try:
             reply = await caller.ask(method, path, body, headers)
         except (OSError, EOFError) as error:
@@ -122,4 +125,4 @@ class Crowd:
         self.statuses[reply.status] += 1
         if reply.status >= 400:
             self.failures.append(f"{method} {path[:12]}: {reply.status} {reply.body[:200]!r}")
-        self._resting.append(caller)
+        resting.append(caller)
