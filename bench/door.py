@@ -18,6 +18,9 @@ from marketbot.api.operator_token import operator_token
 from marketbot.cli.demo.bodies import body_of
 from marketbot.cli.demo.stage import Stage, put_up
 from marketbot.cli.sources import make_source
+from marketbot.domain.ids import Symbol
+from marketbot.domain.venue import BINANCE, Environment, Market
+from marketbot.store.instruments import replace_known_symbols
 
 SECONDS = 15.0
 """Of each of the two measurements; slow senders are cut off and come again several times meanwhile."""
@@ -70,7 +73,8 @@ async def measure_door() -> list[Row]:
 
 
 async def _a_signal(stage: Stage) -> int:
-    """Send a signal that nobody follows, once the engine knows the symbols."""
+    """Send a signal that nobody follows. No account is connected, so no engine says which symbols there are."""
+    await replace_known_symbols(stage.store.connection, Market(BINANCE, Environment.MAINNET), [Symbol("BTCUSDT")])
     _, secret = await make_source(stage.store, "bench", "webhook", signals_per_hour=10_000)
     url = f"{stage.endpoints.api_url}/v1/webhook/bench/{secret}"
     deadline = time.monotonic() + READY_TIMEOUT_S

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -79,12 +79,15 @@ class Restart:
 
 
 async def obey_orders(
-    data_dir: Path, children: MutableMapping[str, Child], successor: Callable[[Program], Child], may_begin: Callable[[], Any]
+    data_dir: Path,
+    children: MutableMapping[str, Child],
+    successor: Callable[[Program], Child],
+    prepare: Callable[[], Awaitable[None]],
 ) -> None:
     """Carry out each order that is left, until cancelled. One that a former service left is not ours.
 
     Args:
-        may_begin: awaited before anything is touched; raises SupervisorError where there is no room for one process more.
+        prepare: awaited before anything is touched; raises SupervisorError where nothing may be.
     """
     Restart.forget(data_dir)
     while True:
@@ -99,7 +102,7 @@ async def obey_orders(
 
         tell(RestartState.RUNNING)
         try:
-            await may_begin()
+            await prepare()
             for name in list(children):
                 if await renew(children, name, successor):
                     done.append(name)

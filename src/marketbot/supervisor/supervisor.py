@@ -25,6 +25,7 @@ from marketbot.supervisor.child import Child, Program
 from marketbot.supervisor.endpoints import Endpoints, ports, refuse_taken
 from marketbot.supervisor.errors import SupervisorError
 from marketbot.supervisor.front_door import TRUSTED_LOCAL, Place
+from marketbot.supervisor.migrating import apply_migrations
 from marketbot.supervisor.programs import (
     api_program,
     engine_program,
@@ -118,7 +119,7 @@ class Supervisor:
         if self.settings.backup_every is not None:
             self._backups = asyncio.create_task(run_backups(self.settings, self.dsn, self.settings.backup_every), name="backups")
         self._orders = asyncio.create_task(
-            obey_orders(self.settings.data_dir, self.children, self._child, self._may_restart), name="orders"
+            obey_orders(self.settings.data_dir, self.children, self._child, self._before_restart), name="orders"
         )
         self._orders.add_done_callback(self._orders_ended)
         self.endpoints = self._describe()
@@ -263,11 +264,11 @@ class Supervisor:
     def _child(self, program: Program) -> Child:
         return Child(program, on_failure=self._fail)
 
-    async def _may_restart(self) -> None:
-        """While an engine hands over, there is one engine more than usual, and operators want their reserve nevertheless.
+    async def _before_restart(self) -> None:
+        """Apply the installed version's migrations, once there is room: while an engine hands over, there is one more than usual.
 
         Raises:
-            SupervisorError: the database has no room for it, or is away.
+            SupervisorError: the database has no room, is away, or cannot be migrated.
         """
         try:
             connection = await connect(self.dsn, name="supervisor")
@@ -283,6 +284,7 @@ class Supervisor:
                 f"Nothing was restarted: an engine's successor needs room for {needed} database connections beside the {now.used} "
                 f"that are open, and the server has {now.usable}. Raise max_connections, or stop and start the service."
             )
+        await apply_migrations(self.settings)
 
     def _orders_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
