@@ -74,7 +74,7 @@ async def measure_door() -> list[Row]:
 
 async def _a_signal(stage: Stage) -> int:
     """Send a signal that nobody follows. No account is connected, so no engine says which symbols there are."""
-    await replace_known_symbols(stage.store.connection, Market(BINANCE, Environment.MAINNET), [Symbol("BTCUSDT")])
+    await replace_known_symbols(stage.store.connection, Market(BINANCE, Environment.MAINNET), [Symbol("SOLUSDT")])
     _, secret = await make_source(stage.store, "bench", "webhook", signals_per_hour=10_000)
     url = f"{stage.endpoints.api_url}/v1/webhook/bench/{secret}"
     deadline = time.monotonic() + READY_TIMEOUT_S
@@ -85,7 +85,7 @@ async def _a_signal(stage: Stage) -> int:
                 if answer.status == 202:
                     return int((await answer.json())["signal_id"])
                 if time.monotonic() > deadline:
-                    raise RuntimeError(f"the webhook answers {answer.status}")
+                    raise RuntimeError(f"the webhook answers {answer.status}: {await answer.text()}")
             await asyncio.sleep(0.1)
 
 

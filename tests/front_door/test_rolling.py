@@ -70,6 +70,13 @@ def pids(made: World) -> Mapping[str, int | None]:
     return {name: child.pid for name, child in made.stage.supervisor.children.items()}
 
 
+def door_workers(made: World) -> frozenset[int]:
+    """Return the process ids of HAProxy: its master, and the worker that serves, or two while one leaves."""
+    door = made.stage.supervisor.children["front-door"].pid
+    assert door is not None
+    return frozenset(process.pid for process in psutil.Process(door).children(recursive=True))
+
+
 async def test_every_process_is_replaced_and_nothing_fails_is_lost_or_doubled(haproxy: str, place: Path) -> None:
     assert haproxy
     async with world(place, front_door=True, api_processes=2, engine_processes=2) as made:
@@ -89,6 +96,7 @@ async def test_every_process_is_replaced_and_nothing_fails_is_lost_or_doubled(ha
 
         await made.stage.control.add_faults(LATE)
         before = pids(made)
+        workers = door_workers(made)
         over = asyncio.Event()
         door = int(made.stage.endpoints.api_url.rpartition(":")[2])
         crowd = Crowd(door, NEIGHBOURS, REQUESTS_PER_S)
@@ -104,6 +112,11 @@ async def test_every_process_is_replaced_and_nothing_fails_is_lost_or_doubled(ha
         assert after["simulator"] == before["simulator"]
         for name in ("engine", "engine-2", "api", "api-2"):
             assert None is not after[name] != before[name]
+
+        async def reloaded() -> bool:
+            return not door_workers(made) <= workers
+
+        await made.until(reloaded, "the door has a new worker")
         assert crowd.failures == []
         assert set(crowd.statuses) == {200, 202}
         assert len(bodies) >= 2

@@ -12,6 +12,7 @@ import sys
 from marketbot.domain.errors import MarketBotError
 from marketbot.settings import Settings
 from marketbot.store.migrate import migrate
+from marketbot.store.pool import Unavailable
 from marketbot.supervisor.environment import child_environment
 from marketbot.supervisor.errors import SupervisorError
 
@@ -52,7 +53,7 @@ async def apply_migrations(settings: Settings) -> None:
 def main() -> int:
     try:
         asyncio.run(migrate(os.environ["DATABASE_URL"]))
-    except MarketBotError as error:
+    except (MarketBotError, Unavailable) as error:
         print(error)
         return 1
     return 0
