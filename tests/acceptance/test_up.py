@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -51,7 +51,12 @@ def _running(place: Path) -> Iterator[subprocess.Popen[str]]:
 
 def _ours(place: Path) -> list[psutil.Process]:
     """Return the children; the database's processes may outlive a killed supervisor, and are adopted."""
-    return [process for process in processes_of(place) if "marketbot.supervisor.tether" in process.cmdline()]
+    found = []
+    for process in processes_of(place):
+        with suppress(psutil.NoSuchProcess):  # ended since it was listed
+            if "marketbot.supervisor.tether" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def _gone(place: Path) -> bool:
