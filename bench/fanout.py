@@ -81,8 +81,8 @@ async def measure_fan_out(accounts: int, *, again: bool = False, webhooks: bool 
             rounds=len(rounds),
             engine_base_mb=base_mb,
             engine_mb=engine_mb,
-            webhook_p50_ms=_quantile(latencies, 0.5),
-            webhook_p95_ms=_quantile(latencies, 0.95),
+            webhook_p50_ms=quantile(latencies, 0.5),
+            webhook_p95_ms=quantile(latencies, 0.95),
             webhooks=len(latencies),
             all_done_s=median.all_done_s,
             **times,
@@ -175,7 +175,7 @@ async def _times(made: Rig, signal_id: int) -> dict[str, Any]:
         await connection.close()
 
 
-def _quantile(values: list[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
     if not values:
         return 0.0
     ordered = sorted(values)

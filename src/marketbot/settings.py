@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     """Requests that one API process serves at once; reads are turned away first, webhooks and what reduces risk last."""
     api_pool_size: int = Field(default=POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
     engine_pool_size: int = Field(default=ENGINE_POOL_SIZE_DEFAULT, ge=1, le=POOL_SIZE_MAX)
+    front_door: bool = False
+    """Whether `marketbot up` runs HAProxy at ``api_host`` and ``api_port``, and the HTTP processes behind it on loopback."""
+    api_drain_s: float = Field(default=3.0, ge=0, le=60)
+    """How long an API process that is asked to end (SIGTERM) answers "not ready" and goes on serving: longer than its balancer takes to
+    notice, which is about a second for ours; in Kubernetes, as long as endpoints take to be forgotten."""
     roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PLANNER, Role.EXECUTOR, Role.KEEPER)
     """What an engine process does."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()

@@ -136,9 +136,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(place: Path) -> AsyncIterator[World]:
-    """Put an installation up at a place of its own."""
-    async with put_up(place, seed=1, keep=False, progress=lambda _words: None) as stage:
+async def world(place: Path, **changes: object) -> AsyncIterator[World]:
+    """Put an installation up at a place of its own, with some settings changed."""
+    async with put_up(place, seed=1, keep=False, progress=lambda _words: None, changes=changes) as stage:
         made = World(stage)
         try:
             yield made

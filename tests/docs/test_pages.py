@@ -20,7 +20,7 @@ _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
-_COMMAND = re.compile(r"(?:^|[\s`/])marketbot((?: [a-z]+)+)")
+_COMMAND = re.compile(r"(?:^|[\s`/])marketbot((?: [a-z][a-z-]*)+)")
 
 
 def prose(page: Path) -> str:

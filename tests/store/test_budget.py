@@ -24,7 +24,8 @@ from marketbot.store.budget import (
 from marketbot.store.connections import ConnectionBudgetError, check_budget, usage
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.pool import connect
-from marketbot.supervisor import Supervisor, SupervisorError
+from marketbot.supervisor.errors import SupervisorError
+from marketbot.supervisor.supervisor import Supervisor
 
 RESERVE = OPERATOR_RESERVE + BACKUP_RESERVE
 

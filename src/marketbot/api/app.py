@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 
 from marketbot.api.accounts import accounts_router
 from marketbot.api.database import Database
+from marketbot.api.draining import Draining
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
 from marketbot.api.ledger import PostgresLedger
@@ -63,6 +64,7 @@ def create_app(
     refusals = BatchedRefusalLog(database)
     token = operator_token(settings)
     register_secret(token)
+    draining = Draining()
     time = clock or SystemClock()
     limits = Limits(time, shared)
     trusted = read_networks(settings.trusted_proxies)
@@ -74,7 +76,8 @@ def create_app(
             "intake": Intake(ledger, refusals, time, limits),
             "limits": limits,
             "events": events,
-            "readiness": Readiness(database, shared),
+            "draining": draining,
+            "readiness": Readiness(database, draining, shared),
             "clock": time,
             "tokens": TokenRegister(database, time, token_sha256(token)),
             "door": UserDoor(database),

@@ -10,6 +10,7 @@ from litestar import Response, get
 from litestar.datastructures import State
 
 from marketbot.api.database import Database
+from marketbot.api.draining import Draining
 from marketbot.api.shedding import LOAD_CLASS
 from marketbot.cache.shared import Shared
 from marketbot.domain.load import LoadClass
@@ -23,10 +24,11 @@ SHARED_STORE = "shared_store"
 
 
 class Readiness:
-    """Can signals be taken? The database answers and has every migration of this version. Nothing else is needed."""
+    """Can signals be taken? The database answers and has every migration of this version, and this process is not about to end."""
 
-    def __init__(self, database: Database, shared: Shared | None = None) -> None:
+    def __init__(self, database: Database, draining: Draining, shared: Shared | None = None) -> None:
         self._database = database
+        self._draining = draining
         self._shared = shared
         self._version = max((migration.version for migration in read_migrations(MIGRATIONS)), default=0)
         self._asking = asyncio.Lock()
@@ -34,7 +36,9 @@ class Readiness:
         self._answer = "unknown"
 
     async def ask(self) -> str:
-        """Return ``ready``, ``store_unavailable`` or ``migrations_pending``."""
+        """Return ``ready``, ``draining``, ``store_unavailable`` or ``migrations_pending``."""
+        if self._draining.begun.is_set():
+            return "draining"
         async with self._asking:
             if time.monotonic() - self._asked_at > READY_AGE_S:
                 self._answer = await self._ask()

@@ -1,4 +1,8 @@
-"""Runs the HTTP face: granian's HTTP engine inside this process's own event loop."""
+"""Runs the HTTP face: granian's HTTP engine inside this process's own event loop.
+
+SIGTERM drains first (``api.draining``), because somebody else goes on serving; SIGINT, or a second SIGTERM, ends without that time,
+because everything ends. Both finish the requests in hand.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from granian.server.embed import Server
 
 from marketbot.api.app import create_app
 from marketbot.api.database import Database
+from marketbot.api.draining import IN_HAND_S, Draining
 from marketbot.cache.shared import Shared
 from marketbot.observability.logs import configure_logs, logger
 from marketbot.settings import LogFormat, Settings
@@ -25,12 +30,16 @@ KEEP_ALIVE_S = 75
 HEADER_BUFFER_BYTES = 32 * 1024
 MAX_CONNECTIONS = 4096
 BACKLOG = 2048
+CLOSE_WAIT_S = 2.0
+"""For connections to be shut once their requests are over."""
+LEAVING_S = IN_HAND_S + CLOSE_WAIT_S
+"""The longest an end takes after the draining time; whoever kills what does not end waits longer than both."""
 
 log = logger(__name__)
 
 
 async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = None) -> int:
-    """Serve until ``stop`` is set, or until SIGTERM or SIGINT when none is given; return the status to exit with.
+    """Serve until ``stop`` is set, or until SIGTERM (drained) or SIGINT (at once) when none is given; return the status to exit with.
 
     The database need not be there yet: until it is, signals are answered 503.
     """
@@ -42,8 +51,9 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
     database.start()
     shared = None if settings.redis_url is None else Shared(settings.redis_url.get_secret_value())
     app = create_app(database, settings, vault=Vault.from_file(settings.vault_key_file), shared=shared, dsn=dsn)
+    draining: Draining = app.state.draining
     server = Server(
-        app,
+        draining.around(app),  # type: ignore[arg-type]  # Litestar spells ASGI's dictionaries out as types of its own
         address=settings.api_host,
         port=settings.api_port,
         interface=Interfaces.ASGI,
@@ -54,7 +64,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000, max_buffer_size=HEADER_BUFFER_BYTES),
         log_enabled=False,
     )
-    stopped = stop or _stop_on_signal()
+    stopped = stop or _stop_on_signal(draining, settings.api_drain_s)
     if shared is not None:
         await shared.start()
     serving = asyncio.ensure_future(server.serve())
@@ -64,14 +74,21 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
     try:
         log.info("api_started", host=settings.api_host, port=settings.api_port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        draining.begin()
         server.stop()  # type: ignore[no-untyped-call]
-        await serving
+        if not await draining.finish():
+            log.warning("api_requests_unfinished", requests=draining.in_hand)
+        # Granian waits for every connection, streams that never end among them.
+        await asyncio.wait({serving}, timeout=CLOSE_WAIT_S)
+        if serving.done():
+            serving.result()
     finally:
         stopping.cancel()
         watching.cancel()
         serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await stopping
+        for ended in (stopping, serving):
+            with suppress(asyncio.CancelledError):
+                await ended
         if shared is not None:
             await shared.close()
         await database.close()
@@ -79,11 +96,20 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
     return memory.status
 
 
-def _stop_on_signal() -> asyncio.Event:
+def _stop_on_signal(draining: Draining, drain_s: float) -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+
+    def drain() -> None:
+        if draining.begun.is_set():
+            stop.set()
+            return
+        draining.begin()
+        log.info("api_draining", seconds=drain_s)
+        loop.call_later(drain_s, stop.set)
+
+    loop.add_signal_handler(signal.SIGTERM, drain)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
     return stop
 
 

@@ -65,13 +65,47 @@ def app() -> None:
 def up(
     api: Annotated[int | None, typer.Option(min=1, max=32, help="HTTP processes, on ports one after the other.")] = None,
     executors: Annotated[int | None, typer.Option(min=1, max=32, help="Engine processes; they share the accounts.")] = None,
+    front_door: Annotated[
+        bool,
+        typer.Option("--front-door", help="Run HAProxy before the HTTP processes: limits, and no gap when one of them restarts."),
+    ] = False,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
     """Run the service: database, engines and API, until Ctrl-C. DATABASE_URL replaces the embedded database."""
     from marketbot.cli.service import run_service, with_processes
 
-    run_command(json, data_dir, lambda output, settings: run_service(output, with_processes(settings, api, executors)))
+    run_command(
+        json, data_dir, lambda output, settings: run_service(output, with_processes(settings, api, executors, front_door))
+    )
+
+
+@commands.command()
+def restart(
+    rolling: Annotated[bool, typer.Option("--rolling", help="One process after the other, while the others serve.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Start every process of the running service anew, as after an upgrade of the program."""
+    from marketbot.cli.restart import restart_rolling
+
+    run_command(json, data_dir, lambda output, settings: restart_rolling(output, settings, rolling=rolling))
+
+
+@commands.command("front-door")
+def front_door(
+    write: Annotated[Path, typer.Option(help="The file to write.")],
+    listen: Annotated[str, typer.Option(help="Where it listens: HOST:PORT, or :PORT for every address.")] = ":8080",
+    api: Annotated[
+        list[str] | None, typer.Option(help="An API's address, http://HOST:PORT, repeatable (default: those here).")
+    ] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write HAProxy's configuration for the API processes: checks, draining, limits, time-outs."""
+    from marketbot.cli.front_door import write_front_door
+
+    run_command(json, data_dir, lambda output, settings: write_front_door(output, settings, write, listen, api or []))
 
 
 @commands.command()

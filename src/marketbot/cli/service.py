@@ -16,9 +16,10 @@ from marketbot.cli.output import Output
 from marketbot.domain.venue import Profile
 from marketbot.observability.logs import configure_logs
 from marketbot.settings import LogFormat, Settings
-from marketbot.supervisor import Supervisor, SupervisorError
 from marketbot.supervisor.endpoints import Endpoints
+from marketbot.supervisor.errors import SupervisorError
 from marketbot.supervisor.programs import log_directory
+from marketbot.supervisor.supervisor import Supervisor
 
 SIMULATOR_SEED = 1
 
@@ -57,10 +58,11 @@ async def run_service(output: Output, settings: Settings) -> None:
         await supervisor.stop()
 
 
-def with_processes(settings: Settings, api: int | None, executors: int | None) -> Settings:
+def with_processes(settings: Settings, api: int | None, executors: int | None, front_door: bool = False) -> Settings:
     """Return settings with as many processes as the command line says; what it leaves out stays."""
     said = {"api_processes": api, "engine_processes": executors}
-    return settings.model_copy(update={name: count for name, count in said.items() if count is not None})
+    changed: dict[str, object] = {name: count for name, count in said.items() if count is not None}
+    return settings.model_copy(update=changed | ({"front_door": True} if front_door else {}))
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -92,8 +94,8 @@ def _tell(console: Console, supervisor: Supervisor, endpoints: Endpoints) -> Non
     settings = supervisor.settings
     console.print("MarketBot is running. Stop it with Ctrl-C.")
     console.print(f"  webhook         {endpoints.api_url}/v1/webhook/SOURCE/SECRET   (marketbot source add NAME)")
-    for url in endpoints.api_urls[1:]:
-        console.print(f"                  {url}")
+    for url in endpoints.api_urls if endpoints.front_door else endpoints.api_urls[1:]:
+        console.print(f"                  {url}{' (behind the front door)' if endpoints.front_door else ''}")
     console.print(f"  operator token  {settings.operator_token_file}")
     console.print(f"  data            {settings.data_dir}")
     console.print(f"  logs            {log_directory(settings)}")

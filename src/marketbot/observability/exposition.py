@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import socket
 from contextlib import suppress
 
 from marketbot.observability.metrics import MEDIA_TYPE, render
@@ -35,7 +36,9 @@ async def serve_metrics(host: str, port: int, token_sha256: bytes) -> asyncio.Se
             talking -= 1
             writer.close()
 
-    return await asyncio.start_server(converse, host, port, limit=MAX_HEAD_BYTES)
+    # A process and its successor listen side by side for the moment of a hand-over, so that the address to scrape stays the same.
+    shared = hasattr(socket, "SO_REUSEPORT")
+    return await asyncio.start_server(converse, host, port, limit=MAX_HEAD_BYTES, reuse_port=shared)
 
 
 def _answer(head: bytes, token_sha256: bytes) -> bytes:

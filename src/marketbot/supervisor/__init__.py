@@ -1,6 +1,4 @@
-"""Everything ``marketbot up`` keeps running: the database, the API, the engine, and for a simulation the exchange."""
+"""Everything ``marketbot up`` keeps running: the database, the API, the engine, and for a simulation the exchange.
 
-from marketbot.supervisor.errors import SupervisorError
-from marketbot.supervisor.supervisor import Supervisor
-
-__all__ = ["Supervisor", "SupervisorError"]
+Nothing is imported here: each of those processes starts in ``tether``, and would hold the supervisor's modules in memory for nothing.
+"""

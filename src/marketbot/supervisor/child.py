@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import structlog
@@ -31,6 +32,18 @@ LOG_TAIL_BYTES = 2_000
 log = structlog.get_logger(__name__)
 
 
+class Renewal(StrEnum):
+    """How a program that runs is replaced by a new process of itself."""
+
+    NEVER = "never"
+    OVERLAPPED = "overlapped"
+    """The new one is ready before the old one is asked to end."""
+    IN_PLACE = "in_place"
+    """The old one drains, and the new one takes its port."""
+    RELOAD = "reload"
+    """It replaces its own workers on SIGUSR2."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run. ``ready`` tells whether it serves; ``environment`` is the whole of it and may hold secrets.
@@ -46,6 +59,10 @@ class Program:
     ready: Callable[[], Awaitable[bool]]
     restarts_max: int = RESTART_ATTEMPTS_MAX
     """How often in a row it is started again before it is given up."""
+    renewal: Renewal = Renewal.NEVER
+    end_signal: signal.Signals = signal.SIGTERM
+    """Ends it when the whole service ends; in a renewal it is SIGTERM."""
+    stop_wait_s: float = STOP_WAIT_S
 
     def __repr__(self) -> str:
         return f"<Program {self.name}: {self.module}>"
@@ -99,14 +116,41 @@ class Child:
             raise
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.program.name}")
 
-    async def stop(self) -> None:
-        """Ask the program to end, and kill what is left of it after STOP_WAIT_S. Idempotent."""
+    async def stop(self, number: signal.Signals | None = None) -> None:
+        """Ask the program to end, and kill what is left of it after its ``stop_wait_s``. Idempotent."""
+        await self._unwatch()
+        await self._end(number)
+
+    async def renew(self) -> None:
+        """End the program, let it drain, and start it anew; return once it is ready.
+
+        Raises:
+            SupervisorError: it is not ready. It is watched nevertheless, and started again as after any death.
+        """
+        await self._unwatch()
+        await self._end(signal.SIGTERM)
+        await self._spawn()
+        self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.program.name}")
+        await self._until_ready()
+
+    async def tell(self, number: signal.Signals) -> None:
+        """Tell the program something, and return once it is ready (again).
+
+        Raises:
+            SupervisorError: it does not run, or is not ready.
+        """
+        if self._process is None or self._process.returncode is not None:
+            raise SupervisorError(f"The {self.program.name} does not run.")
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+        await self._until_ready()
+
+    async def _unwatch(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
             self._watcher = None
-        await self._end()
 
     async def _spawn(self) -> None:
         program = self.program
@@ -181,15 +225,15 @@ class Child:
         if self._on_failure is not None:
             self._on_failure(error)
 
-    async def _end(self) -> None:
+    async def _end(self, number: signal.Signals | None = None) -> None:
         process = self._process
         if process is None:
             return
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(number or self.program.end_signal)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_WAIT_S):
+                async with asyncio.timeout(self.program.stop_wait_s):
                     await process.wait()
         self._kill_group()
         await process.wait()

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from marketbot.store.embedded.data_dir import write_private
+from marketbot.supervisor.errors import SupervisorError
 
 PROBE_TIMEOUT_S = 2.0
 _HEAD_BYTES_MAX = 64
@@ -28,11 +29,12 @@ class Endpoints:
     egress_addresses: Sequence[str] = field(default=(), repr=False)
     """As the setting spells them, the proxies' passwords too: the file is for its owner alone."""
     simulator: str | None = None
+    front_door: str | None = None
 
     @property
     def api_url(self) -> str:
-        """The first process of the HTTP face: any will do."""
-        return self.api_urls[0]
+        """The front door, or else the first process of the HTTP face: any will do."""
+        return self.front_door or self.api_urls[0]
 
     @property
     def simulator_ready_file(self) -> Path | None:
@@ -84,6 +86,21 @@ def ports(host: str, first: int, count: int) -> list[int]:
     while len(found) < count:
         found.add(free_port(host))
     return sorted(found)
+
+
+def refuse_taken(host: str, numbers: Sequence[int]) -> None:
+    """Refuse ports that somebody listens on. A process and its successor share one, so the system no longer would.
+
+    Raises:
+        SupervisorError: which one.
+    """
+    for number in numbers:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, number))
+            except OSError as error:
+                raise SupervisorError(f"Port {number} of {host} cannot be used: {error.strerror or error}.") from error
 
 
 def free_port(host: str) -> int:

@@ -24,6 +24,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_API_HOST": settings.api_host,
         "MARKETBOT_API_PORT": settings.api_port,
         "MARKETBOT_API_MAX_IN_FLIGHT": settings.api_max_in_flight,
+        "MARKETBOT_API_DRAIN_S": settings.api_drain_s,
         "MARKETBOT_API_POOL_SIZE": settings.api_pool_size,
         "MARKETBOT_ENGINE_POOL_SIZE": settings.engine_pool_size,
         "MARKETBOT_TRUSTED_PROXIES": ",".join(settings.trusted_proxies),

@@ -15,21 +15,34 @@ from pydantic import SecretStr
 from marketbot.cache.valkey_server import ValkeyServer, ValkeyUnavailable
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
-from marketbot.store.budget import Demand, Role
-from marketbot.store.connections import ConnectionBudgetError, check_budget
+from marketbot.store.budget import OPERATOR_RESERVE, Demand, Role
+from marketbot.store.connections import ConnectionBudgetError, check_budget, usage
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from marketbot.store.installation import Installation, WrongProfileError, open_installation
 from marketbot.store.migrate import MigrationError, migrate
 from marketbot.store.pool import Unavailable, connect
 from marketbot.supervisor.backups import run_backups
 from marketbot.supervisor.child import Child, Program
-from marketbot.supervisor.endpoints import Endpoints, ports
+from marketbot.supervisor.endpoints import Endpoints, ports, refuse_taken
 from marketbot.supervisor.errors import SupervisorError
-from marketbot.supervisor.programs import api_program, cache_program, engine_program, log_directory, simulator_program
+from marketbot.supervisor.front_door import TRUSTED_LOCAL, Place
+from marketbot.supervisor.migrating import apply_migrations
+from marketbot.supervisor.programs import (
+    api_program,
+    cache_program,
+    engine_program,
+    find_front_door,
+    front_door_program,
+    log_directory,
+    simulator_program,
+)
+from marketbot.supervisor.rolling import obey_orders
 
 OWNER_WAIT_S = 15.0
 """How long to wait for a short command that holds the database at the moment."""
 OWNER_POLL_S = 0.25
+LOOPBACK = "127.0.0.1"
+"""Where the HTTP processes listen behind a front door of ours: nobody may go past it."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +80,10 @@ class Supervisor:
         self._real_limits = real_limits
         self._api_ports: Sequence[int] = ()
         self._metrics_ports: Sequence[int] = ()
+        self._door: Place | None = None
         self._failure: asyncio.Future[SupervisorError] | None = None
         self._backups: asyncio.Task[None] | None = None
+        self._orders: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.settings.data_dir} {list(self.children.values())}>"
@@ -87,6 +102,8 @@ class Supervisor:
             SupervisorError: some part cannot run; what was started is stopped again.
         """
         self._failure = asyncio.get_running_loop().create_future()
+        if self.settings.front_door:
+            find_front_door()
         try:
             await self._start_database()
             await self._prepare_database()
@@ -96,11 +113,18 @@ class Supervisor:
             self._settle_ports()
             self._progress("engine and api")
             await self._start_children(*self._programs())
+            if self._door is not None:
+                self._progress("front door")
+                await self._start_children(front_door_program(self.settings, self._door, self._api_ports))
         except BaseException:
             await self.stop()
             raise
         if self.settings.backup_every is not None:
             self._backups = asyncio.create_task(run_backups(self.settings, self.dsn, self.settings.backup_every), name="backups")
+        self._orders = asyncio.create_task(
+            obey_orders(self.settings.data_dir, self.children, self._child, self._before_restart), name="orders"
+        )
+        self._orders.add_done_callback(self._orders_ended)
         self.endpoints = self._describe()
         self.endpoints.write(self.settings.data_dir)
         return self.endpoints
@@ -119,11 +143,12 @@ class Supervisor:
         if self.endpoints is not None:
             Endpoints.remove(self.settings.data_dir)
             self.endpoints = None
-        if self._backups is not None:
-            self._backups.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._backups
-            self._backups = None
+        for task in (self._orders, self._backups):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        self._orders = self._backups = None
         for name in reversed(list(self.children)):
             await self.children.pop(name).stop()
         if self.database is not None:
@@ -229,9 +254,16 @@ class Supervisor:
     def _settle_ports(self) -> None:
         """Choose ports once, so that a child that is started again is found where it was."""
         settings = self.settings
-        self._api_ports = ports(settings.api_host, settings.api_port, settings.api_processes)
+        doors = 1 if settings.front_door else 0
+        found = ports(settings.api_host, settings.api_port, settings.api_processes + doors)
+        self._api_ports = found[doors:]
         self._metrics_ports = ports(settings.metrics_host, settings.metrics_port, settings.engine_processes)
-        self.settings = settings.model_copy(update={"api_port": self._api_ports[0], "metrics_port": self._metrics_ports[0]})
+        refuse_taken(settings.metrics_host, self._metrics_ports)
+        changed: dict[str, object] = {"api_port": self._api_ports[0], "metrics_port": self._metrics_ports[0]}
+        if settings.front_door:
+            self._door = Place(settings.api_host, found[0])
+            changed |= {"api_host": LOOPBACK, "trusted_proxies": (*settings.trusted_proxies, TRUSTED_LOCAL)}
+        self.settings = settings.model_copy(update=changed)
 
     def _programs(self) -> list[Program]:
         engines = [engine_program(self.settings, number, port) for number, port in enumerate(self._metrics_ports)]
@@ -241,17 +273,47 @@ class Supervisor:
         """Start programs side by side; the first that fails is told of, when all have come to their end."""
         started = []
         for program in programs:
-            child = self.children[program.name] = Child(program, on_failure=self._fail)
+            child = self.children[program.name] = self._child(program)
             started.append(child.start())
         for result in await asyncio.gather(*started, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+    def _child(self, program: Program) -> Child:
+        return Child(program, on_failure=self._fail)
+
+    async def _before_restart(self) -> None:
+        """Apply the installed version's migrations, once there is room: while an engine hands over, there is one more than usual.
+
+        Raises:
+            SupervisorError: the database has no room, is away, or cannot be migrated.
+        """
+        try:
+            connection = await connect(self.dsn, name="supervisor")
+            try:
+                now = await usage(connection)
+            finally:
+                await connection.close()
+        except Unavailable as error:
+            raise SupervisorError("The database is away: nothing is restarted now.") from error
+        needed = Demand(Role.ENGINE, 1, self.settings.engine_pool_size).connections + OPERATOR_RESERVE
+        if now.used + needed > now.usable:
+            raise SupervisorError(
+                f"Nothing was restarted: an engine's successor needs room for {needed} database connections beside the {now.used} "
+                f"that are open, and the server has {now.usable}. Raise max_connections, or stop and start the service."
+            )
+        await apply_migrations(self.settings)
+
+    def _orders_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("rolling_restart_broke", exc_info=task.exception())
 
     def _describe(self) -> Endpoints:
         settings = self.settings
         return Endpoints(
             supervisor_pid=os.getpid(),
             api_urls=[f"http://{settings.api_host}:{port}" for port in self._api_ports],
+            front_door=None if self._door is None else f"http://{self._door}",
             engine_urls=[f"http://{settings.metrics_host}:{port}" for port in self._metrics_ports],
             egress_addresses=[way.spelled for way in settings.egress_addresses],
             simulator=None if settings.simulator_ready_file is None else str(settings.simulator_ready_file),

@@ -7,10 +7,11 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from marketbot.audit.control import SimulatorControl
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
@@ -19,8 +20,9 @@ from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
 from marketbot.settings import LogLevel, Settings
 from marketbot.store.pool import connect
-from marketbot.supervisor import Supervisor, SupervisorError
 from marketbot.supervisor.endpoints import Endpoints
+from marketbot.supervisor.errors import SupervisorError
+from marketbot.supervisor.supervisor import Supervisor
 
 EGRESS_CANDIDATES = tuple(f"127.0.0.{number}" for number in range(2, 10))
 """Loopback source addresses: venues limit requests by address, so the fan-out is spread over several, as in real use."""
@@ -42,15 +44,24 @@ class Stage:
 
 
 @asynccontextmanager
-async def put_up(data_dir: Path | None, *, seed: int, keep: bool, progress: Callable[[str], None]) -> AsyncIterator[Stage]:
+async def put_up(
+    data_dir: Path | None,
+    *,
+    seed: int,
+    keep: bool,
+    progress: Callable[[str], None],
+    changes: Mapping[str, object] = MappingProxyType({}),
+) -> AsyncIterator[Stage]:
     """Start database, simulator, engine and API. A directory that was made here is removed afterwards, unless kept.
+
+    ``changes`` are to the settings of the demo's own.
 
     Raises:
         CommandFailed: the place is not empty, or some part does not start.
     """
     place = await asyncio.to_thread(_place, data_dir)
     try:
-        supervisor = Supervisor(_settings(place), progress=progress, simulator_seed=seed)
+        supervisor = Supervisor(_settings(place).model_copy(update=changes), progress=progress, simulator_seed=seed)
         try:
             endpoints = await supervisor.start()
         except SupervisorError as error:
