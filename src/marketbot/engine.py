@@ -16,6 +16,7 @@ from marketbot.bootstrap import build_engine
 from marketbot.domain.errors import MarketBotError
 from marketbot.observability.exposition import serve_metrics
 from marketbot.observability.logs import configure_logs
+from marketbot.observability.metrics import set_memory_bound
 from marketbot.settings import LogFormat, Settings
 
 GC_THRESHOLD = 50_000
@@ -29,6 +30,7 @@ async def serve(settings: Settings, dsn: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    set_memory_bound(settings.memory_bound_mb)
     engine = await build_engine(settings, dsn)
     metrics = await serve_metrics(settings.metrics_host, settings.metrics_port, token_sha256(operator_token(settings)))
     try:

@@ -6,6 +6,7 @@ What is traded, and how, is not here: that is the policy in the database.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -13,7 +14,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
@@ -30,6 +37,12 @@ MAX_TRUSTED_PROXIES = 64
 BACKUP_EVERY_DEFAULT = timedelta(days=1)
 BACKUP_EVERY_MIN = timedelta(minutes=5)
 MAX_BACKUPS_KEPT = 400
+MEMORY_BOUND_MB_DEFAULT = 1024
+MEMORY_BOUND_MB_MIN = 128
+MEMORY_BOUND_MB_MAX = 262_144
+SECRETS_VARIABLE = "MARKETBOT_SECRETS_DIR"
+"""A directory of files, each named like a variable in lower case (``database_url``, ``marketbot_operator_token``) and holding its
+value: where containers are given secrets. A variable that is set goes before its file."""
 
 _PERIOD = re.compile(r"(\d{1,6})([mhd])")
 _PERIOD_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -106,6 +119,8 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=9464, ge=0, le=65_535)
     """The engine's own metrics; the API serves its own under /metrics."""
+    memory_bound_mb: int = Field(default=MEMORY_BOUND_MB_DEFAULT, ge=MEMORY_BOUND_MB_MIN, le=MEMORY_BOUND_MB_MAX)
+    """Resident memory that one API or engine process should stay below; alarmed at 90 % of it."""
 
     backup_dir: Path | None = None
     """Where backups are put; none means ``backups`` in the data directory."""
@@ -118,6 +133,20 @@ class Settings(BaseSettings):
 
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        directory = os.environ.get(SECRETS_VARIABLE)
+        if not directory:
+            return init_settings, env_settings
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=directory)
 
     @field_validator("database_url", mode="before")
     @classmethod

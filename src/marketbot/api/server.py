@@ -12,6 +12,8 @@ from granian.server.embed import Server
 
 from marketbot.api.app import create_app
 from marketbot.api.database import Database
+from marketbot.api.timing import timed
+from marketbot.observability import metrics
 from marketbot.observability.logs import configure_logs, logger
 from marketbot.settings import LogFormat, Settings
 from marketbot.store.pool import open_pool
@@ -38,9 +40,10 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         replica_pool_size=settings.api_pool_size,
     )
     database.start()
+    metrics.set_memory_bound(settings.memory_bound_mb)
     app = create_app(database, settings, vault=Vault.from_file(settings.vault_key_file))
     server = Server(
-        app,
+        timed(app),
         address=settings.api_host,
         port=settings.api_port,
         interface=Interfaces.ASGI,
