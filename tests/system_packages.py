@@ -31,6 +31,7 @@ class Program:
 
 PROGRAMS = (
     Program("promtool", "prometheus", "--version"),
+    Program("prometheus", "prometheus", "--version"),
     Program("haproxy", "haproxy", "-v"),
 )
 
@@ -58,15 +59,9 @@ def fetch(wanted: Program) -> None:
         subprocess.SubprocessError: apt-get or dpkg failed.
         OSError: they are not here.
     """
-    names = _missing_packages(wanted.package)
     tree = PLACE / wanted.package
-    shutil.rmtree(tree, ignore_errors=True)
-    archives = tree / "archives"
-    archives.mkdir(parents=True)
-    _run(["apt-get", "download", "-q", *names], cwd=archives)
-    for archive in sorted(archives.glob("*.deb")):
-        _run(["dpkg-deb", "-x", str(archive), str(tree)])
-    shutil.rmtree(archives)
+    if not tree.exists():
+        _unpack(_missing_packages(wanted.package), tree)
     binary = next(path for folder in ("usr/bin", "usr/sbin") if (path := tree / folder / wanted.name).exists())
     libraries = {str(path.parent) for path in tree.rglob("*.so*")}
     starter = PLACE / "bin" / wanted.name
@@ -76,6 +71,18 @@ def fetch(wanted: Program) -> None:
     draft.chmod(0o755)
     _run([str(draft), wanted.version_option])
     draft.replace(starter)
+
+
+def _unpack(names: list[str], tree: Path) -> None:
+    draft = tree.with_name(f"{tree.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    archives = draft / "archives"
+    archives.mkdir(parents=True)
+    _run(["apt-get", "download", "-q", *names], cwd=archives)
+    for archive in sorted(archives.glob("*.deb")):
+        _run(["dpkg-deb", "-x", str(archive), str(draft)])
+    shutil.rmtree(archives)
+    draft.rename(tree)
 
 
 def _missing_packages(package: str) -> list[str]:
