@@ -17,6 +17,7 @@ from marketbot.domain.errors import MarketBotError
 from marketbot.observability.exposition import serve_metrics
 from marketbot.observability.logs import configure_logs
 from marketbot.observability.metrics import set_memory_bound
+from marketbot.observability.traces import close_traces, open_traces
 from marketbot.settings import LogFormat, Settings
 
 GC_THRESHOLD = 50_000
@@ -31,6 +32,7 @@ async def serve(settings: Settings, dsn: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     set_memory_bound(settings.memory_bound_mb)
+    open_traces(settings.otlp_endpoint, "marketbot-engine")
     engine = await build_engine(settings, dsn)
     metrics = await serve_metrics(settings.metrics_host, settings.metrics_port, token_sha256(operator_token(settings)))
     try:
@@ -47,6 +49,7 @@ async def serve(settings: Settings, dsn: str) -> None:
     finally:
         metrics.close()
         await engine.stop()
+        await asyncio.to_thread(close_traces)
 
 
 def main() -> int:

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     memory_bound_mb: int = Field(default=MEMORY_BOUND_MB_DEFAULT, ge=MEMORY_BOUND_MB_MIN, le=MEMORY_BOUND_MB_MAX)
     """Resident memory that one API or engine process should stay below; alarmed at 90 % of it."""
 
+    otlp_endpoint: str | None = None
+    """A collector of OpenTelemetry traces (``http://127.0.0.1:4318``); needs the extra ``otel``. None: no traces."""
+
     backup_dir: Path | None = None
     """Where backups are put; none means ``backups`` in the data directory."""
     backup_key_file: Path | None = None

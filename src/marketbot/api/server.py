@@ -15,6 +15,7 @@ from marketbot.api.database import Database
 from marketbot.api.timing import timed
 from marketbot.observability import metrics
 from marketbot.observability.logs import configure_logs, logger
+from marketbot.observability.traces import close_traces, open_traces
 from marketbot.settings import LogFormat, Settings
 from marketbot.store.pool import open_pool
 from marketbot.store.timeouts import REQUESTS
@@ -41,6 +42,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
     )
     database.start()
     metrics.set_memory_bound(settings.memory_bound_mb)
+    open_traces(settings.otlp_endpoint, "marketbot-api")
     app = create_app(database, settings, vault=Vault.from_file(settings.vault_key_file))
     server = Server(
         timed(app),
@@ -68,6 +70,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         with suppress(asyncio.CancelledError):
             await stopping
         await database.close()
+        await asyncio.to_thread(close_traces)
         log.info("api_stopped")
 
 

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from marketbot.observability import metrics
 from marketbot.observability.metrics import RouteClass
+from marketbot.observability.traces import Span, span
 
 _CLASSES = (
     ("/v1/webhook/", RouteClass.WEBHOOK),
@@ -46,7 +47,8 @@ def timed(app: ASGIApp) -> Callable[[Any, Any, Any], Awaitable[None]]:
             await send(message)
 
         try:
-            await app(scope, receive, noting)
+            with span(Span.REQUEST, route=route.value):
+                await app(scope, receive, noting)
         except Exception:
             if not counted:
                 metrics.count_request(route, UNANSWERED, time.perf_counter() - begun_s)
