@@ -10,6 +10,7 @@ import yaml
 from tests.deploy.names import DEPLOY
 
 from marketbot.bootstrap import DRAIN_S
+from marketbot.settings import SECRETS_VARIABLE, Settings
 
 CHART = DEPLOY / "helm" / "marketbot"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -113,3 +114,12 @@ def test_every_value_that_is_used_exists() -> None:
             for key in path[1:].split("."):
                 assert key in found, (file.name, path)
                 found = found[key]
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_every_variable_is_a_setting_or_names_the_secrets(name: str) -> None:
+    known = {f"MARKETBOT_{field.upper()}" for field in Settings.model_fields} | {SECRETS_VARIABLE}
+    (container,) = PODS[name]["containers"]
+    assert {each["name"] for each in container["env"]} <= known
+    (secrets,) = (each["value"] for each in container["env"] if each["name"] == SECRETS_VARIABLE)
+    assert secrets in {mount["mountPath"] for mount in container["volumeMounts"]}

@@ -12,6 +12,7 @@ from tests.deploy.names import DEPLOY
 from tests.system_packages import program
 
 from marketbot.bootstrap import DRAIN_S
+from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
 
 COMPOSE = DEPLOY / "compose"
@@ -112,12 +113,16 @@ def test_a_process_of_ours_is_given_time_and_memory(name: str) -> None:
     assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
-def test_every_variable_is_a_setting() -> None:
+@pytest.mark.parametrize("name", ["api-1", "executor-1", "migrate", "backup"])
+def test_what_a_process_is_told_can_be_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {f"MARKETBOT_{field.upper()}" for field in Settings.model_fields}
-    given = {
-        variable for name in ("api-1", "executor-1", "backup") for variable in SERVICES[name]["environment"] if variable != "CI"
-    }
-    assert given <= known
+    for variable, value in SERVICES[name]["environment"].items():
+        assert variable in known
+        monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value))
+    settings = Settings()
+    assert settings.profile is Profile.LIVE
+    assert settings.egress_addresses == ()
+    assert bool(settings.trusted_proxies) == (name == "api-1")
 
 
 def test_prometheus_asks_the_processes_that_there_are() -> None:
