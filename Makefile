@@ -6,13 +6,17 @@ ONLY   ?=
 ARGS   ?=
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: demo test drill bench lint types contracts check lock clean install
+.PHONY: demo system-packages test drill bench lint types contracts check lock clean install
 
 demo: $(VENV)/.installed
 	$(BIN)/marketbot demo $(ARGS)
 
-test: $(VENV)/.installed
+test: system-packages
 	$(BIN)/pytest -n 2 $(ARGS)
+
+# Programs that some tests use and pip does not have, from the system's package manager, unpacked into .venv; no rights needed.
+system-packages: $(VENV)/.installed
+	$(BIN)/python -m tests.system_packages
 
 # Kills an engine amid every fault; `make test` does it on one seed. MARKETBOT_FAULT_SEEDS=1,2,3 make drill
 drill: $(VENV)/.installed

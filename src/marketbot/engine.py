@@ -16,6 +16,7 @@ from marketbot.bootstrap import build_engine
 from marketbot.domain.errors import MarketBotError
 from marketbot.observability.exposition import serve_metrics
 from marketbot.observability.logs import configure_logs
+from marketbot.observability.traces import close_traces, open_traces
 from marketbot.settings import LogFormat, Settings
 from marketbot.workers.memory import MemoryWatch
 
@@ -30,6 +31,7 @@ async def serve(settings: Settings, dsn: str) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    open_traces(settings.otlp_endpoint, "marketbot-engine")
     engine = await build_engine(settings, dsn)
     memory = MemoryWatch(settings.memory_bound_mb, stopped)
     watching = asyncio.create_task(memory.run(), name="memory")
@@ -49,6 +51,7 @@ async def serve(settings: Settings, dsn: str) -> int:
         watching.cancel()
         metrics.close()
         await engine.stop()
+        await asyncio.to_thread(close_traces)
     return memory.status
 
 

@@ -6,6 +6,7 @@ What is traded, and how, is not here: that is the policy in the database.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -13,7 +14,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from marketbot.cache.address import check_url
 from marketbot.domain.egress import Egress
@@ -40,7 +47,11 @@ RETAIN_REFUSALS_DEFAULT = timedelta(days=30)
 RETAIN_CHUNKS_DEFAULT = timedelta(days=7)
 RETAIN_JOBS_DEFAULT = timedelta(days=7)
 RETAIN_MIN = timedelta(days=1)
-MEMORY_BOUND_MB_MAX = 1_048_576
+MEMORY_BOUND_MB_DEFAULT = 1024
+MEMORY_BOUND_MB_MAX = 262_144
+SECRETS_VARIABLE = "MARKETBOT_SECRETS_DIR"
+"""A directory of files, each named like a variable in lower case (``database_url``, ``marketbot_operator_token``) and holding its
+value: where containers are given secrets. A variable that is set goes before its file."""
 
 _PERIOD = re.compile(r"(\d{1,6})([mhd])")
 _PERIOD_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -130,6 +141,8 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=9464, ge=0, le=65_535)
     """The engine's own metrics; the API serves its own under /metrics."""
+    otlp_endpoint: str | None = None
+    """A collector of OpenTelemetry traces (``http://127.0.0.1:4318``); needs the extra ``otel``. None: no traces."""
 
     backup_dir: Path | None = None
     """Where backups are put; none means ``backups`` in the data directory."""
@@ -146,11 +159,25 @@ class Settings(BaseSettings):
     retain_refusals: timedelta | None = RETAIN_REFUSALS_DEFAULT
     retain_chunks: timedelta | None = RETAIN_CHUNKS_DEFAULT
     retain_jobs: timedelta | None = RETAIN_JOBS_DEFAULT
-    memory_bound_mb: int = Field(default=0, ge=0, le=MEMORY_BOUND_MB_MAX)
+    memory_bound_mb: int = Field(default=MEMORY_BOUND_MB_DEFAULT, ge=0, le=MEMORY_BOUND_MB_MAX)
     """Resident mebibytes of an engine or API process; near it, the process ends in good order and is replaced. 0 means no bound."""
 
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        directory = os.environ.get(SECRETS_VARIABLE)
+        if not directory:
+            return init_settings, env_settings
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=directory)
 
     @field_validator("database_url", "redis_url", mode="before")
     @classmethod

@@ -80,3 +80,24 @@ def test_retention_is_a_period_or_off_and_never_too_short(monkeypatch: pytest.Mo
             changed.setenv(f"MARKETBOT_RETAIN_{name}", value)
             with pytest.raises(ValueError):
                 Settings()
+
+
+def test_secrets_are_read_from_files_and_a_variable_goes_before_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "database_url").write_text("postgresql://marketbot:hidden-word@db.example/from-file\n")
+    (tmp_path / "marketbot_operator_token").write_text("hidden-token\n")
+    (tmp_path / "marketbot_api_port").write_text("8001")
+    monkeypatch.setenv("MARKETBOT_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("MARKETBOT_API_PORT", "8002")
+    settings = Settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value().endswith("/from-file")
+    assert settings.operator_token is not None
+    assert settings.operator_token.get_secret_value() == "hidden-token"
+    assert settings.api_port == 8002
+    assert "hidden-" not in repr(settings)
+
+
+def test_secrets_are_not_read_unless_their_place_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "database_url").write_text("postgresql://db.example/from-file")
+    assert Settings().database_url is None

@@ -17,8 +17,10 @@ from granian.server.embed import Server
 from marketbot.api.app import create_app
 from marketbot.api.database import Database
 from marketbot.api.draining import IN_HAND_S, Draining
+from marketbot.api.timing import timed
 from marketbot.cache.shared import Shared
 from marketbot.observability.logs import configure_logs, logger
+from marketbot.observability.traces import close_traces, open_traces
 from marketbot.settings import LogFormat, Settings
 from marketbot.store.pool import open_pool
 from marketbot.store.timeouts import REQUESTS
@@ -49,11 +51,12 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         replica_pool_size=settings.api_pool_size,
     )
     database.start()
+    open_traces(settings.otlp_endpoint, "marketbot-api")
     shared = None if settings.redis_url is None else Shared(settings.redis_url.get_secret_value())
     app = create_app(database, settings, vault=Vault.from_file(settings.vault_key_file), shared=shared, dsn=dsn)
     draining: Draining = app.state.draining
     server = Server(
-        draining.around(app),  # type: ignore[arg-type]  # Litestar spells ASGI's dictionaries out as types of its own
+        draining.around(timed(app)),
         address=settings.api_host,
         port=settings.api_port,
         interface=Interfaces.ASGI,
@@ -92,6 +95,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         if shared is not None:
             await shared.close()
         await database.close()
+        await asyncio.to_thread(close_traces)
         log.info("api_stopped")
     return memory.status
 

@@ -21,6 +21,7 @@ from marketbot.intake.refused import NotReady, Refused, StoreAway
 from marketbot.intake.service import Delivery, Intake
 from marketbot.observability.logs import logger
 from marketbot.observability.metrics import Stage, count_accepted, count_unstored, observe
+from marketbot.observability.traces import Span, span
 
 BODY_TIMEOUT_S = 5.0
 MAX_HEADER_LENGTH = 256
@@ -62,16 +63,17 @@ async def receive_signal(request: WebhookRequest) -> Response[bytes]:
         return refusal_problem(intake.refuse_unread(address, RefusalReason.BODY_MALFORMED), spoken)
     started = time.perf_counter()
     try:
-        found = await intake.receive(
-            Delivery(
-                source=request.path_params["source"],
-                secret=request.path_params.get("secret"),
-                body=body,
-                address=address,
-                timestamp=headers.get(TIMESTAMP_HEADER, "")[:MAX_HEADER_LENGTH],
-                signature=_cut(headers.get(SIGNATURE_HEADER)),
+        with span(Span.INTAKE):
+            found = await intake.receive(
+                Delivery(
+                    source=request.path_params["source"],
+                    secret=request.path_params.get("secret"),
+                    body=body,
+                    address=address,
+                    timestamp=headers.get(TIMESTAMP_HEADER, "")[:MAX_HEADER_LENGTH],
+                    signature=_cut(headers.get(SIGNATURE_HEADER)),
+                )
             )
-        )
     except StoreAway:
         count_unstored()
         return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)

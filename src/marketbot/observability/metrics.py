@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from enum import Enum, StrEnum
 from itertools import accumulate
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import HistogramMetricFamily, Metric
@@ -22,6 +22,7 @@ from marketbot.domain.lane import Lane
 from marketbot.domain.reasons import DenialReason, LapseReason, RefusalReason, RejectionReason
 from marketbot.domain.venue import Market
 from marketbot.ports import EgressReading
+from marketbot.reconciliation.compare import Kind
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,6 +62,25 @@ class JobResult(StrEnum):
     """The process ended first; another one goes on."""
 
 
+class RouteClass(StrEnum):
+    """What a caller asked the API for, as coarse as an alarm needs it: never a path, for callers make those up."""
+
+    WEBHOOK = "webhook"
+    API = "api"
+    HEALTH = "health"
+    METRICS = "metrics"
+    OTHER = "other"
+
+
+class Answered(StrEnum):
+    """How a request ended. A 503 while the store is away is an error: the caller did not get what it came for."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    """4xx: the caller's to mend."""
+    ERROR = "error"
+
+
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 
 _Metric = TypeVar("_Metric", bound=MetricWrapperBase)
@@ -71,23 +91,35 @@ def _children(metric: _Metric, members: Iterable[_Member]) -> dict[_Member, _Met
     return {member: metric.labels(member.name.lower() if isinstance(member, Lane) else member.value) for member in members}
 
 
-class _StageSeconds(Collector):
-    """The stages' histograms, counted in plain lists: an order passes five of them, and each costs a tenth of the library's."""
+class _Seconds(Collector, Generic[_Member]):
+    """Histograms counted in plain lists: an order passes five of them, and each costs a tenth of the library's."""
 
-    def __init__(self) -> None:
-        self.counts: dict[Stage, list[int]] = {stage: [0] * (len(BUCKETS_S) + 1) for stage in Stage}
-        self.sums: dict[Stage, float] = dict.fromkeys(Stage, 0.0)
+    def __init__(self, name: str, help_text: str, label: str, members: type[_Member]) -> None:
+        self._family = (name, help_text, [label])
+        self.counts: dict[_Member, list[int]] = {member: [0] * (len(BUCKETS_S) + 1) for member in members}
+        self.sums: dict[_Member, float] = dict.fromkeys(members, 0.0)
+
+    def observe(self, member: _Member, seconds: float) -> None:
+        self.counts[member][bisect_left(BUCKETS_S, seconds)] += 1
+        self.sums[member] += seconds
 
     def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily("marketbot_stage_seconds", "How long a stage took.", labels=["stage"])
+        name, help_text, labels = self._family
+        family = HistogramMetricFamily(name, help_text, labels=labels)
         bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
-        for stage, counts in self.counts.items():
-            family.add_metric([stage.value], list(zip(bounds, accumulate(counts), strict=True)), self.sums[stage])
+        for member, counts in self.counts.items():
+            family.add_metric([member.value], list(zip(bounds, accumulate(counts), strict=True)), self.sums[member])
         return [family]
 
 
-_STAGES = _StageSeconds()
+_STAGES = _Seconds("marketbot_stage_seconds", "How long a stage took.", "stage", Stage)
 REGISTRY.register(_STAGES)
+_REQUEST_SECONDS = _Seconds(
+    "marketbot_http_request_seconds", "From a request's head to the head of its answer.", "route", RouteClass
+)
+REGISTRY.register(_REQUEST_SECONDS)
+_REQUESTS = Counter("marketbot_http_requests_total", "Requests answered.", ["route", "answered"], registry=REGISTRY)
+_REQUEST_ENDS = {(route, end): _REQUESTS.labels(route.value, end.value) for route in RouteClass for end in Answered}
 _REFUSED = _children(
     Counter("marketbot_refused_total", "Bodies that did not become a signal.", ["reason"], registry=REGISTRY), RefusalReason
 )
@@ -106,7 +138,25 @@ _REFUSALS_DROPPED = Counter(
 )
 _UNPROTECTED = Gauge("marketbot_unprotected_positions", "Positions without a resting stop.", registry=REGISTRY)
 _UNCONFIRMED = Gauge("marketbot_unconfirmed_orders", "Orders sent of which nobody knows yet.", registry=REGISTRY)
+_UNCONFIRMED_OLDEST = Gauge(
+    "marketbot_unconfirmed_oldest_seconds", "How long the oldest of them has been so; 0 without any.", registry=REGISTRY
+)
 _DEPTH = _children(Gauge("marketbot_queue_depth", "Accounts waiting in a lane.", ["lane"], registry=REGISTRY), Lane)
+_QUEUE_OLDEST = _children(
+    Gauge(
+        "marketbot_queue_oldest_seconds",
+        "How long a lane's oldest work has been open; 0 without any.",
+        ["lane"],
+        registry=REGISTRY,
+    ),
+    Lane,
+)
+_MISMATCHES = _children(
+    Counter("marketbot_mismatches_total", "Differences between our books and a venue's, healed.", ["kind"], registry=REGISTRY),
+    Kind,
+)
+_SLOTS = Gauge("marketbot_worker_slots", "Slots of accounts that this engine acts for.", registry=REGISTRY)
+_TAKEOVERS = Counter("marketbot_worker_takeovers_total", "Engines found dead and ended by this one.", registry=REGISTRY)
 _BUDGET = Gauge("marketbot_budget_used_ratio", "Share of a venue's budget used.", ["market", "egress"], registry=REGISTRY)
 _EGRESS_LABELS = ["market", "egress"]
 _SHARE = Gauge("marketbot_egress_share_ratio", "Share of an address's limit that is ours.", _EGRESS_LABELS, registry=REGISTRY)
@@ -173,8 +223,13 @@ _places: dict[tuple[Market, int], _Place] = {}
 
 def observe(stage: Stage, seconds: float) -> None:
     """Add one duration to a stage's histogram."""
-    _STAGES.counts[stage][bisect_left(BUCKETS_S, seconds)] += 1
-    _STAGES.sums[stage] += seconds
+    _STAGES.observe(stage, seconds)
+
+
+def count_request(route: RouteClass, status: int, seconds: float) -> None:
+    """Count one answered request of the API."""
+    _REQUEST_SECONDS.observe(route, seconds)
+    _REQUEST_ENDS[route, Answered.ERROR if status >= 500 else Answered.REFUSED if status >= 400 else Answered.OK].inc()
 
 
 def count_refused(reason: RefusalReason) -> None:
@@ -209,12 +264,26 @@ def set_unprotected_positions(positions: int) -> None:
     _UNPROTECTED.set(positions)
 
 
-def set_unconfirmed_orders(orders: int) -> None:
+def set_unconfirmed_orders(orders: int, oldest_s: float = 0.0) -> None:
     _UNCONFIRMED.set(orders)
+    _UNCONFIRMED_OLDEST.set(oldest_s)
 
 
-def set_queue_depth(lane: Lane, accounts: int) -> None:
+def set_queue_depth(lane: Lane, accounts: int, oldest_s: float = 0.0) -> None:
     _DEPTH[lane].set(accounts)
+    _QUEUE_OLDEST[lane].set(oldest_s)
+
+
+def count_mismatch(kind: Kind) -> None:
+    _MISMATCHES[kind].inc()
+
+
+def set_worker_slots(slots: int) -> None:
+    _SLOTS.set(slots)
+
+
+def count_takeover() -> None:
+    _TAKEOVERS.inc()
 
 
 def set_database_connections(used: int, usable: int) -> None:

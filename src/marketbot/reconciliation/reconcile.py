@@ -17,6 +17,7 @@ from marketbot.domain.protection import ProtectionState
 from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk, KeyLostError
 from marketbot.execution.locks import AccountLocks
+from marketbot.observability import metrics
 from marketbot.ports import Credential
 from marketbot.reconciliation.compare import Booked, Finding, Held, Kind, compare
 from marketbot.reconciliation.evidence import UnreadableError
@@ -146,6 +147,7 @@ class Reconciler:
             return Reconciled(account_id, readable=True)
         for finding in findings:
             self.mismatches[finding.kind] += 1
+            metrics.count_mismatch(finding.kind)
             log.info("mismatch", kind=finding.kind, account_id=account_id, symbol=finding.symbol, side=finding.side)
         healed = await self._healer.heal(Patient(account_id, user_id, market, credential, books), findings)
         for finding in healed:

@@ -30,6 +30,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_TRUSTED_PROXIES": ",".join(settings.trusted_proxies),
         "MARKETBOT_METRICS_HOST": settings.metrics_host,
         "MARKETBOT_METRICS_PORT": settings.metrics_port,
+        "MARKETBOT_OTLP_ENDPOINT": settings.otlp_endpoint,
         "MARKETBOT_BACKUP_DIR": settings.backup_directory,
         "MARKETBOT_BACKUP_KEY_FILE": settings.backup_key_file,
         "MARKETBOT_BACKUP_EVERY": _period(settings.backup_every),

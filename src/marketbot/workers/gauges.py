@@ -26,12 +26,7 @@ async def run_gauges(pool: Pool, clients: Mapping[Market, VenueClient]) -> None:
             for egress, reading in enumerate(client.egress_readings()):
                 metrics.set_egress(market, egress, reading)
         try:
-            row = await pool.fetchrow(GAUGES)
-            if row is not None:
-                metrics.set_unprotected_positions(row["unprotected"])
-                metrics.set_unconfirmed_orders(row["unconfirmed"])
-                for lane, accounts in zip(Lane, (row["lane_0"], row["lane_1"], row["lane_2"]), strict=True):
-                    metrics.set_queue_depth(lane, accounts)
+            await note_orders(pool)
             connections = await usage(pool)
             metrics.set_database_connections(connections.used, connections.usable)
             async with pool.acquire() as connection:
@@ -41,3 +36,13 @@ async def run_gauges(pool: Pool, clients: Mapping[Market, VenueClient]) -> None:
             if not is_unavailable(error):
                 raise
         await asyncio.sleep(EVERY_S)
+
+
+async def note_orders(pool: Pool) -> None:
+    """Read what is unprotected, unconfirmed and waiting, and for how long."""
+    row = await pool.fetchrow(GAUGES)
+    assert row is not None
+    metrics.set_unprotected_positions(row["unprotected"])
+    metrics.set_unconfirmed_orders(row["unconfirmed"], row["unconfirmed_s"])
+    for lane in Lane:
+        metrics.set_queue_depth(lane, row[f"lane_{lane.value}"], row[f"lane_{lane.value}_s"])

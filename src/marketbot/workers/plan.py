@@ -8,6 +8,7 @@ import structlog
 
 from marketbot.observability import metrics
 from marketbot.observability.metrics import Stage
+from marketbot.observability.traces import Span, span
 from marketbot.planning.planner import Planner
 from marketbot.store.listen import Listener
 from marketbot.store.pool import is_unavailable
@@ -26,7 +27,8 @@ async def run_planner(planner: Planner, listener: Listener) -> None:
         try:
             for signal_id in await planner.open_signals():
                 started_s = loop.time()
-                result = await planner.plan_signal(signal_id)
+                with span(Span.PLAN, signal_id=signal_id):
+                    result = await planner.plan_signal(signal_id)
                 metrics.observe(Stage.PLAN, loop.time() - started_s)
                 for reason, accounts in result.denied.items():
                     metrics.count_denied(reason, accounts)

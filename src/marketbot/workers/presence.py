@@ -12,6 +12,7 @@ import structlog
 
 from marketbot.dispatch.ownership import NOBODY, Candidate, SlotMap, share_out
 from marketbot.domain.ids import AccountId
+from marketbot.observability import metrics
 from marketbot.store import chunks, workers
 from marketbot.store.pool import Connection, DirectConnection, Pool, connect, is_unavailable
 from marketbot.store.workers import LiveWorker, Process
@@ -167,6 +168,7 @@ class Presence:
                 living.append(each)
                 continue
             taken = await workers.end(connection, each.worker)
+            metrics.count_takeover()
             log.warning("worker_taken_over", worker=each.worker, reason=reason, chunks=taken)
         return living
 
@@ -223,6 +225,7 @@ class Presence:
 
     def _adopt(self, version: int, slots: SlotMap) -> None:
         self.ownership.learn(version, slots)
+        metrics.set_worker_slots(len(self.ownership.slots()))
         if self.work is not None:
             self.work.changed()
 
