@@ -10,6 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from bench.disk import measure_disk
 from bench.door import measure_door
 from bench.executors import measure_executors
 from bench.fanout import Row, measure_fan_out, rows_at_1k, rows_at_10k
@@ -22,8 +23,9 @@ OF_1K = ("path_cpu_per_account", "fanout_1k")
 OF_10K = ("fanout_10k", "memory_per_account", "webhook_p95")
 OF_HUNG = ("p95_with_hung",)
 OF_EXECUTORS = ("two_executors", "takeover")
+OF_DISK = ("wal_per_account", "disk_per_account")
 OF_DOOR = ("p95_under_flood",)
-NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_EXECUTORS + OF_DOOR
+NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_EXECUTORS + OF_DISK + OF_DOOR
 CCXT_US_ASSUMED = 600.0
 """What one CCXT create_order costs where it was not measured in the same run."""
 
@@ -54,6 +56,8 @@ def _measure(wanted: set[str]) -> list[Row]:
         rows += asyncio.run(measure_hung())
     if wanted & {*OF_EXECUTORS}:
         rows += asyncio.run(measure_executors(10_000))
+    if wanted & {*OF_DISK}:
+        rows += asyncio.run(measure_disk(4_000))
     if wanted & {*OF_DOOR}:
         rows += asyncio.run(measure_door())
     return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
