@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -96,7 +96,7 @@ class Criteria:
         return tuple(rule for rule in self.rules if rule.area == area.name)
 
 
-@cache
+@lru_cache(maxsize=4)
 def criteria() -> Criteria:
     """Return the criteria that come with this version."""
     return read_criteria(files("readiness").joinpath(CRITERIA_FILE).read_text(encoding="utf-8"))

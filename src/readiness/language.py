@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -57,7 +57,7 @@ class Texts:
         return f"{self.number(value)} s" if value >= 1 or value == 0 else f"{self.number(value * 1_000, 0)} ms"
 
 
-@cache
+@lru_cache(maxsize=4)
 def texts(language: Language) -> Texts:
     """Return the catalogue of a language."""
     content = files("readiness").joinpath("texts", f"{language.value}.toml").read_text(encoding="utf-8")

@@ -25,7 +25,9 @@ BOUNDED_BY = {
     ("marketbot/venues/egress_budget.py", "urgent_line"): ("venues.pace", "MAX_WAITING"),
     ("marketbot/venues/egress_budget.py", "line"): ("venues.pace", "MAX_WAITING"),
     ("marketbot/accounts/keyring.py", "_held"): ("accounts.keyring", "MAX_CREDENTIALS"),
-    ("marketbot/intake/limits.py", "_counts"): ("intake.limits", "MAX_REMEMBERED"),
+    ("marketbot/cache/events.py", "_seen"): ("cache.events", "MAX_SEEN"),
+    ("marketbot/cache/events.py", "_waiting"): ("cache.events", "MAX_QUEUED"),
+    ("marketbot/domain/buckets.py", "_tats"): ("domain.buckets", "MAX_REMEMBERED"),
     ("marketbot/execution/closes.py", "_latest"): ("execution.closes", "MAX_REMEMBERED"),
     # Who waits for an account's turn has a slot of the dispatcher, or is one of reconciliation's few.
     ("marketbot/execution/locks.py", "waiting"): ("dispatch.slots", "ENTRIES_MAX"),
@@ -57,6 +59,7 @@ def test_the_page_is_read_whole() -> None:
 
 
 def test_the_metrics_on_the_page_exist() -> None:
+    from marketbot.observability import shared_metrics  # noqa: F401 - it registers its own
     from marketbot.observability.metrics import REGISTRY
 
     known = {name for family in REGISTRY.collect() for name in (family.name, f"{family.name}_total")}
