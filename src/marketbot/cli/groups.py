@@ -1,0 +1,290 @@
+"""Commands that come in groups: `marketbot users add`, `marketbot backup verify`. Each stands in its own module, as in ``main``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marketbot.cli.options import DataDir, JobLimit, Json, Language, Limit
+from marketbot.cli.running import run_command
+
+signals = typer.Typer(help="Send signals, and see what became of them.", no_args_is_help=True, rich_markup_mode=None)
+accounts = typer.Typer(help="Bring exchange accounts in, and check them.", no_args_is_help=True, rich_markup_mode=None)
+sources = typer.Typer(help="Where signals come from, each with its own secret.", no_args_is_help=True, rich_markup_mode=None)
+backups = typer.Typer(help="Back the books up, and prove that a backup is good.", rich_markup_mode=None)
+users = typer.Typer(help="Who owns accounts and may use the API.", no_args_is_help=True, rich_markup_mode=None)
+tokens = typer.Typer(help="API tokens of users and operators, each shown once.", no_args_is_help=True, rich_markup_mode=None)
+jobs = typer.Typer(help="Work that waits, and work that was given up.", no_args_is_help=True, rich_markup_mode=None)
+
+GROUPS = {
+    "signal": signals,
+    "accounts": accounts,
+    "source": sources,
+    "users": users,
+    "tokens": tokens,
+    "backup": backups,
+    "jobs": jobs,
+}
+
+
+@signals.command("send")
+def signal_send(
+    source: Annotated[str, typer.Argument(help="The source's name.")],
+    body: Annotated[str | None, typer.Argument(help="The body as a sender would post it; - reads standard input.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Read the body from a file.")] = None,
+    secret: Annotated[str | None, typer.Option(envvar="MARKETBOT_SOURCE_SECRET", help="The webhook's secret.")] = None,
+    url: Annotated[str | None, typer.Option(help="The service's address (default: the one that runs here).")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until every account's work is done, and show the result.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Post a signal to the service's own webhook."""
+    from marketbot.cli.signal_sending import SendOptions, send_signal
+
+    options = SendOptions(source=source, body=body, file=file, secret=secret, url=url, wait=wait)
+    run_command(json, data_dir, lambda output, settings: send_signal(output, settings, options))
+
+
+@signals.command("show")
+def signal_show(
+    signal_id: Annotated[int, typer.Argument(min=1)],
+    limit: Limit = 10_000,
+    lang: Language = "en",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Every account's outcome of one signal, with its reason."""
+    from marketbot.cli.signals import show_signal
+
+    run_command(json, data_dir, lambda output, settings: show_signal(output, settings, signal_id, limit=limit, lang=lang))
+
+
+@signals.command("list")
+def signal_list(limit: Limit = 20, json: Json = False, data_dir: DataDir = None) -> None:
+    """The latest signals."""
+    from marketbot.cli.signals import list_signals
+
+    run_command(json, data_dir, lambda output, settings: list_signals(output, settings, limit))
+
+
+@accounts.command("import")
+def accounts_import(
+    file: Annotated[Path, typer.Argument(help="A CSV or JSON file of accounts.")], json: Json = False, data_dir: DataDir = None
+) -> None:
+    """Write accounts and their sealed keys; a second import updates them."""
+    from marketbot.cli.accounts import import_file
+
+    run_command(json, data_dir, lambda output, settings: import_file(output, settings, file))
+
+
+@accounts.command("check")
+def accounts_check(
+    labels: Annotated[list[str] | None, typer.Argument(help="Labels or numbers of accounts (default: all).")] = None,
+    lang: Language = "en",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Ask the venues whether the keys work: rights, mode, address, balance."""
+    from marketbot.cli.account_checks import check_accounts
+
+    run_command(json, data_dir, lambda output, settings: check_accounts(output, settings, labels or [], lang=lang))
+
+
+@accounts.command("list")
+def accounts_list(limit: Limit = 10_000, json: Json = False, data_dir: DataDir = None) -> None:
+    """All accounts, with their state."""
+    from marketbot.cli.accounts import list_accounts
+
+    run_command(json, data_dir, lambda output, settings: list_accounts(output, settings, limit))
+
+
+@sources.command("add")
+def source_add(
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits, - and _.")],
+    kind: Annotated[str, typer.Option(help="webhook (TradingView: a secret) or program (signs its bodies).")] = "webhook",
+    signals_per_hour: Annotated[int, typer.Option(min=1, max=1_000_000)] = 300,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a source; its secret is shown once."""
+    from marketbot.cli.sources import add_source
+
+    run_command(json, data_dir, lambda output, settings: add_source(output, settings, name, kind, signals_per_hour))
+
+
+@sources.command("set")
+def source_set(
+    name: str,
+    interval: Annotated[
+        str | None,
+        typer.Option(help="Chart interval (30, 4h, 1D) of alerts whose time is when their bar opened; none to forget it."),
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Network that may send (203.0.113.0/24), repeatable; any for every address.")
+    ] = None,
+    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether its signals are taken.")] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what a source may do and how its times are read; takes effect within seconds."""
+    from marketbot.cli.sources import SourceChange, change_source
+
+    change = SourceChange(interval, allow, enabled)
+    run_command(json, data_dir, lambda output, settings: change_source(output, settings, name, change))
+
+
+@sources.command("list")
+def source_list(json: Json = False, data_dir: DataDir = None) -> None:
+    """All sources, without their secrets."""
+    from marketbot.cli.sources import list_sources
+
+    run_command(json, data_dir, list_sources)
+
+
+@sources.command("rotate")
+def source_rotate(name: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Give a source another secret, shown once; the old one ends now."""
+    from marketbot.cli.sources import rotate_source
+
+    run_command(json, data_dir, lambda output, settings: rotate_source(output, settings, name))
+
+
+@users.command("add")
+def users_add(
+    name: Annotated[str, typer.Argument(help="1 to 100 characters.")], json: Json = False, data_dir: DataDir = None
+) -> None:
+    """Make a user; an import of accounts makes those it names too."""
+    from marketbot.cli.users import add_user
+
+    run_command(json, data_dir, lambda output, settings: add_user(output, settings, name))
+
+
+@users.command("list")
+def users_list(limit: Limit = 1_000, json: Json = False, data_dir: DataDir = None) -> None:
+    """All users."""
+    from marketbot.cli.users import show_users
+
+    run_command(json, data_dir, lambda output, settings: show_users(output, settings, limit))
+
+
+@users.command("disable")
+def users_disable(name: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Refuse a user's tokens, within seconds. Their accounts trade on: `marketbot halt user NUMBER` stops entries."""
+    from marketbot.cli.users import enable_user
+
+    run_command(json, data_dir, lambda output, settings: enable_user(output, settings, name, enabled=False))
+
+
+@users.command("enable")
+def users_enable(name: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Take a user's tokens again."""
+    from marketbot.cli.users import enable_user
+
+    run_command(json, data_dir, lambda output, settings: enable_user(output, settings, name, enabled=True))
+
+
+@tokens.command("create")
+def tokens_create(
+    user: Annotated[str | None, typer.Option(help="The user's name; none makes an operator's token.")] = None,
+    name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it opens, repeatable (default: reading); all for everything of its kind."),
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3_660, help="How long it holds (default: until it is revoked).")] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a token; it is shown once."""
+    from marketbot.cli.tokens import TokenOptions, make_api_token
+
+    options = TokenOptions(user=user, name=name, scopes=scope, days=days)
+    run_command(json, data_dir, lambda output, settings: make_api_token(output, settings, options))
+
+
+@tokens.command("list")
+def tokens_list(
+    user: Annotated[str | None, typer.Option(help="Of one user.")] = None,
+    limit: Limit = 1_000,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """All tokens, without the tokens themselves."""
+    from marketbot.cli.tokens import show_tokens
+
+    run_command(json, data_dir, lambda output, settings: show_tokens(output, settings, user, limit))
+
+
+@tokens.command("revoke")
+def tokens_revoke(token_id: Annotated[int, typer.Argument(min=1)], json: Json = False, data_dir: DataDir = None) -> None:
+    """End a token; a running service refuses it within seconds."""
+    from marketbot.cli.tokens import revoke_token
+
+    run_command(json, data_dir, lambda output, settings: revoke_token(output, settings, token_id))
+
+
+@backups.callback(invoke_without_command=True)
+def backup(context: typer.Context, json: Json = False, data_dir: DataDir = None) -> None:
+    """Make a backup now, while the service runs; see also list and verify."""
+    if context.invoked_subcommand is not None:
+        return
+    from marketbot.cli.backups import back_up
+
+    run_command(json, data_dir, back_up)
+
+
+@backups.command("list")
+def backup_list(json: Json = False, data_dir: DataDir = None) -> None:
+    """The backups there are, the newest first."""
+    from marketbot.cli.backups import list_backups
+
+    run_command(json, data_dir, list_backups)
+
+
+@backups.command("verify")
+def backup_verify(
+    name: Annotated[str, typer.Argument(help="A backup's name, or latest.")] = "latest",
+    scratch: Annotated[
+        Path | None, typer.Option(resolve_path=True, help="Where the scratch server is made (default: the data directory).")
+    ] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Restore a backup into a scratch server, count it, check its books; exit 1 when anything is wrong."""
+    from marketbot.cli.backups import verify_backup
+
+    run_command(json, data_dir, lambda output, settings: verify_backup(output, settings, name, scratch))
+
+
+@jobs.command("list")
+def jobs_list(limit: JobLimit = 100, json: Json = False, data_dir: DataDir = None) -> None:
+    """What waits and runs, the longest due first."""
+    from marketbot.cli.jobs import list_jobs
+
+    run_command(json, data_dir, lambda output, settings: list_jobs(output, settings, limit))
+
+
+@jobs.command("dead")
+def jobs_dead(limit: JobLimit = 100, json: Json = False, data_dir: DataDir = None) -> None:
+    """Dead letters: what was given up, and why."""
+    from marketbot.cli.jobs import list_dead
+
+    run_command(json, data_dir, lambda output, settings: list_dead(output, settings, limit))
+
+
+@jobs.command("retry")
+def jobs_retry(job_id: Annotated[int, typer.Argument(min=1)], json: Json = False, data_dir: DataDir = None) -> None:
+    """Let a dead letter begin anew, now."""
+    from marketbot.cli.jobs import retry_job
+
+    run_command(json, data_dir, lambda output, settings: retry_job(output, settings, job_id))
+
+
+@jobs.command("drop")
+def jobs_drop(job_id: Annotated[int, typer.Argument(min=1)], json: Json = False, data_dir: DataDir = None) -> None:
+    """Forget a dead letter for ever."""
+    from marketbot.cli.jobs import drop_job
+
+    run_command(json, data_dir, lambda output, settings: drop_job(output, settings, job_id))
