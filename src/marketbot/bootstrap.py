@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -47,6 +46,8 @@ from marketbot.store.workers import ensure_alive
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from marketbot.venues.wire import HandshakeRoom
+from marketbot.workers import ban_news
+from marketbot.workers.ban_news import BanNews
 from marketbot.workers.controls import Controls
 from marketbot.workers.dispatch import Dispatcher
 from marketbot.workers.gauges import run_gauges
@@ -137,8 +138,7 @@ class Engine:
         """Finish what is on its way, within ``DRAIN_S``; then stop the loops, write out what is gathered, close what is open."""
         self.dispatcher.drain(DRAIN_S)
         self.jobs.drain()
-        with contextlib.suppress(MarketBotError):  # without a database nobody else can take over
-            await self.presence.drain()
+        self.presence.drain()
         needed = [task for task in self.tasks if task.get_name() in NEEDED_TO_DRAIN]
         for task in self.tasks:
             if task not in needed:
@@ -191,6 +191,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     keyring = Keyring(pool, vault)
     controls = Controls(pool)
     presence = Presence(dsn, pool, process, ownership)
+    bans = BanNews(pool)
     journal = PostgresJournal(pool, on_commit=lambda _rows, took_s: metrics.observe(Stage.PERSIST, took_s))
     urls, ca_file = simulator_urls(settings)
     handshakes = HandshakeRoom(MAX_HANDSHAKES)
@@ -210,6 +211,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             ca_file=ca_file,
             handshakes=handshakes,
             may_act=lambda: presence.holds_lease,
+            news=bans,
         )
         opened[market].set_shares(shares())
         return opened[market]
@@ -227,6 +229,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     reconciler = Reconciler(desk, pool, keyring, locks, data.instruments.get, tag=installation.tag)
     line = Line(dsn, name=f"engine nudges {process.instance}")
     listeners = [line.listener([channel]) for channel in CHANNELS]
+    line.listener([ban_news.CHANNEL], bans.hear)
     line.start()
     executor = Executor(desk, locks, reconciler, lambda run: load_guards(pool, [run], installation.tag))
     dispatcher = Dispatcher(

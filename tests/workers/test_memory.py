@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import signal
 import sys
@@ -62,7 +63,9 @@ async def test_no_bound_and_no_way_to_read_are_no_reason_to_stop() -> None:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell")
 async def test_what_is_read_is_this_process() -> None:
     before = resident_bytes()
-    block = bytearray(os.urandom(64)) * (MIB // 2)
+    block = mmap.mmap(-1, 32 * MIB)  # pages of its own, whatever else the process has freed and kept
+    for page in range(0, len(block), mmap.PAGESIZE):
+        block[page] = 1
     after = resident_bytes()
     assert before is not None
     assert after is not None

@@ -264,7 +264,7 @@ async def test_one_that_drains_hands_over_what_is_idle_and_its_queue_goes_to_the
         await connection.execute("UPDATE chunk SET for_worker = $1", bruno.worker)
         busy = bruno.presence.ownership.slots()[0]
         bruno.hands.at_work = {busy}
-        await bruno.presence.drain()
+        bruno.presence.drain()
         await rounds(anna, bruno)
         assert bruno.presence.ownership.slots() == (busy,)
         assert await chunks.waiting(anna.pool, anna.worker) == {Lane.MAINNET: 1}

@@ -71,7 +71,7 @@ class Presence:
         self._lease_until_s = 0.0
         self._beaten_at_s = 0.0
         self._silent: dict[int, tuple[datetime, float]] = {}
-        self._drains = False
+        self._drains = self._drains_known = False
         self.worker = NOBODY
 
     @property
@@ -101,20 +101,21 @@ class Presence:
         self._lease_until_s = 0.0
         if connection is None:
             return
+        # Not by the session of the rounds: the last of them may have been cancelled in the middle of a transaction.
+        connection.terminate()
         try:
-            if not connection.is_closed():
-                await self._let_go(connection)
+            last = await connect(self._dsn, name=f"presence {self.process.instance}")
+            try:
+                await self._let_go(last)
+            finally:
+                last.terminate()
         except Exception as error:
             if not is_unavailable(error):
                 raise
-        finally:
-            await connection.close()
 
-    async def drain(self) -> None:
-        """Take no more work; what is held goes to the others as it becomes idle."""
+    def drain(self) -> None:
+        """Take no more work, from the next round on; what is held goes to the others as it becomes idle."""
         self._drains = True
-        if self._connection is not None and not self._connection.is_closed():
-            await workers.drain(self._connection, self.worker)
 
     async def run(self) -> None:
         """Keep the lease, take over and hand over, until cancelled.
@@ -138,13 +139,16 @@ class Presence:
                 await asyncio.sleep(RECONNECT_S)
 
     async def go_round(self) -> None:
-        """Do one round: beat, bury, learn, divide, hand over."""
+        """Do one round: beat, bury, learn, divide, hand over. Never two at once: they share a session."""
         connection = self._connection
         assert connection is not None
         asked_at_s = self._life_clock()
         if asked_at_s - self._beaten_at_s >= BEAT_S:
             await workers.beat(connection, self.worker)
             self._renew(asked_at_s)
+        if self._drains and not self._drains_known:
+            await workers.drain(connection, self.worker)
+            self._drains_known = True
         living = await self._bury(connection, await workers.live_workers(connection))
         await self._learn(connection)
         if EXECUTOR not in self.process.roles:
