@@ -71,6 +71,8 @@ class Presence:
         self._lease_until_s = 0.0
         self._beaten_at_s = 0.0
         self._silent: dict[int, tuple[datetime, float]] = {}
+        self._divided: tuple[SlotMap, list[Candidate]] | None = None
+        """The map and the executors that were last found to fit."""
         self._drains = self._drains_known = False
         self.worker = NOBODY
 
@@ -153,9 +155,13 @@ class Presence:
         await self._learn(connection)
         if EXECUTOR not in self.process.roles:
             return
-        if share_out(self.ownership.map, _candidates(living)) != self.ownership.map:
-            await self._divide(connection)
-            await self._learn(connection)
+        divided = (self.ownership.map, _candidates(living))
+        if divided != self._divided:  # dividing thousands of slots takes milliseconds, and hardly ever does anything change
+            if share_out(*divided) != self.ownership.map:
+                await self._divide(connection)
+                await self._learn(connection)
+            else:
+                self._divided = divided
         await self._hand_over(connection)
 
     async def _bury(self, connection: Connection, seen: list[LiveWorker]) -> list[LiveWorker]:
