@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from bench.cpu_budget import CpuBudgets, cpu_budgets
 from bench.fanout import EGRESSES, SETTLE_TIMEOUT_S, Row, quiet, row
 from bench.rig import AGAIN_SYMBOLS, SYMBOL, THIRD_SYMBOL, WARM_UP_SYMBOL, Rig, rig
 from marketbot.audit.control import SimulatorControl
@@ -14,15 +15,24 @@ SHARED_TIMEOUT_S = 30.0
 ASSUMED_SPENT_S = 65.0
 """A part of an address's budget that changed hands counts as spent for the length of the venue's window: a minute at Binance."""
 KILL_AT_SHARE = 0.3
+EXECUTOR_CORES = 0.4
+"""What each may use: two of them, the database and the simulator fit on two cores, and alone the executor is what limits."""
 
 
 async def measure_executors(accounts: int) -> list[Row]:
     """Fan a signal out with one executor, with two, and with two of which one is killed with a third of it done."""
+    with cpu_budgets() as budgets:
+        return await _measured(accounts, budgets)
+
+
+async def _measured(accounts: int, budgets: CpuBudgets | None) -> list[Row]:
     async with rig(accounts, egresses=EGRESSES) as made:
         await made.settled(await made.open_long(WARM_UP_SYMBOL), SETTLE_TIMEOUT_S)
+        _hold(budgets, made, "engine")
         await quiet(made)
         alone_s = await _timed(made, SYMBOL)
         await made.start_engine("engine-2")
+        _hold(budgets, made, "engine-2")
         await _until_shared(made, 2)
         await asyncio.sleep(ASSUMED_SPENT_S)
         # The newcomer looks at accounts that nobody told it of, opens its sockets and learns its statements.
@@ -42,7 +52,10 @@ async def measure_executors(accounts: int) -> list[Row]:
             "x one executor's time",
             "< 1",
             met=both_s < alone_s,
-            how=f"{accounts} accounts: {alone_s:.2f} s with one executor, {both_s:.2f} s with two; the simulator shares the machine",
+            how=f"{accounts} accounts: {alone_s:.2f} s with one executor, {both_s:.2f} s with two, "
+            + (
+                "all on the machine's cores with the simulator" if budgets is None else f"each held to {EXECUTOR_CORES} of a core"
+            ),
         ),
         row(
             "takeover",
@@ -54,6 +67,11 @@ async def measure_executors(accounts: int) -> list[Row]:
             f"accounts; afterwards {found.lost} lost, {wrong} findings of the audit",
         ),
     ]
+
+
+def _hold(budgets: CpuBudgets | None, made: Rig, name: str) -> None:
+    if budgets is not None:
+        budgets.hold(name, made.processes[name].pid, EXECUTOR_CORES)
 
 
 async def _timed(made: Rig, symbol: str) -> float:

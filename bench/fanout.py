@@ -18,6 +18,9 @@ SETTLE_TIMEOUT_S = 120.0
 WEBHOOKS_PER_S = 50
 IDLE_S = 3.0
 """What the installation costs while nothing is sent (rounds of reconciliation, market data) is measured this long before a fan-out."""
+RESTING_CPU_S = 0.015
+"""What one process of an installation at rest uses at most between two looks (rounds of reconciliation, market data)."""
+LOOK_S = 0.5
 LONGEST_WINDOW_S = 6.0
 """Bybit counts an address's requests over five seconds."""
 EGRESSES = 16
@@ -121,9 +124,9 @@ async def quiet(made: Rig) -> None:
     """Wait until the venues have forgotten the warm-up, and the engine has nothing of it left in hand."""
     await asyncio.sleep(LONGEST_WINDOW_S)
     last = -1.0
-    while (now := sum(made.cpu_s().values())) - last > 0.03:
+    while (now := sum(made.cpu_s().values())) - last > RESTING_CPU_S * len(made.processes):
         last = now
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(LOOK_S)
 
 
 async def _idle_cpu(made: Rig) -> dict[str, float]:
