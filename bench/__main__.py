@@ -15,6 +15,7 @@ from bench.door import measure_door
 from bench.executors import measure_executors
 from bench.fanout import Row, measure_fan_out, rows_at_1k, rows_at_10k
 from bench.hung import measure_hung
+from bench.soak import measure_soak
 from bench.wire import measure_wire
 
 LATEST = Path(__file__).with_name("latest.json")
@@ -25,7 +26,8 @@ OF_HUNG = ("p95_with_hung",)
 OF_EXECUTORS = ("two_executors", "takeover")
 OF_DISK = ("wal_per_account", "disk_per_account")
 OF_DOOR = ("p95_under_flood",)
-NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_EXECUTORS + OF_DISK + OF_DOOR
+OF_SOAK = ("memory_all_processes", "memory_slope")
+NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_EXECUTORS + OF_DISK + OF_DOOR + OF_SOAK
 CCXT_US_ASSUMED = 600.0
 """What one CCXT create_order costs where it was not measured in the same run."""
 
@@ -60,6 +62,8 @@ def _measure(wanted: set[str]) -> list[Row]:
         rows += asyncio.run(measure_disk(4_000))
     if wanted & {*OF_DOOR}:
         rows += asyncio.run(measure_door())
+    if wanted & {*OF_SOAK}:
+        rows += asyncio.run(measure_soak())
     return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
 
 

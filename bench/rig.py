@@ -206,15 +206,34 @@ async def _start_simulator(made: Rig, limits: str) -> None:
 
 async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
     await made.control("POST", "/prices", {"prices": PRICES})
+    connection = await connect(made.dsn, name="bench")
+    try:
+        await open_installation(connection, Profile.SIMULATION)
+        for source in (SOURCE, IDLE_SOURCE):
+            await create_webhook_source(connection, source, made.secret, signals_per_hour=100_000)
+        await _import(made, connection, count, egresses)
+        await make_ready(connection)
+    finally:
+        await connection.close()
+
+
+async def add_accounts(made: Rig, count: int, egresses: int) -> list[str]:
+    """Bring more accounts into the running installation, to be connected by it; return their users' names."""
+    assert made.watcher is not None
+    return await _import(made, made.watcher, count, egresses)
+
+
+async def _import(made: Rig, connection: asyncpg.Connection[asyncpg.Record], count: int, egresses: int) -> list[str]:
+    first = len(made.venue_accounts)
     wanted = [
         {"venue": PLACES[i % 4][0], "environment": PLACES[i % 4][1].value, "label": f"a{i}", "balance": "1000", "leverage": 5}
-        for i in range(count)
+        for i in range(first, first + count)
     ]
     records = []
     for start in range(0, count, 2_000):
         answer = await made.control("POST", "/accounts", {"accounts": wanted[start : start + 2_000]})
-        for offset, held in enumerate(answer["accounts"]):
-            i = start + offset
+        for held in answer["accounts"]:
+            i = len(made.venue_accounts)
             made.venue_accounts.append(held["account_id"])
             records.append(
                 AccountRecord(
@@ -230,18 +249,11 @@ async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
                     egress=(i // 4) % egresses,
                 )
             )
-    connection = await connect(made.dsn, name="bench")
-    try:
-        await open_installation(connection, Profile.SIMULATION)
-        for source in (SOURCE, IDLE_SOURCE):
-            await create_webhook_source(connection, source, made.secret, signals_per_hour=100_000)
-        vault = Vault.from_file(made.directory / "vault.key")
-        imported = await import_accounts(connection, vault, records, egresses=egresses)
-        if imported.problems:
-            raise RuntimeError(f"the import found problems: {imported.problems[:3]}")
-        await make_ready(connection)
-    finally:
-        await connection.close()
+    vault = Vault.from_file(made.directory / "vault.key")
+    imported = await import_accounts(connection, vault, records, egresses=egresses)
+    if imported.problems:
+        raise RuntimeError(f"the import found problems: {imported.problems[:3]}")
+    return [record.user for record in records]
 
 
 async def make_ready(connection: asyncpg.Connection[asyncpg.Record]) -> None:

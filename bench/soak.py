@@ -1,0 +1,160 @@
+"""Memory of every process of ours over minutes of signals in and out, accounts and streams that come and go: a line, and its slope."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import psutil
+
+from bench.crowd_tokens import tokens_of
+from bench.fanout import EGRESSES, Row, row
+from bench.rig import PRICES, Rig, add_accounts, rig
+from marketbot.store.users import find_user, set_enabled
+from readiness.load.result import Streams
+from readiness.load.scenario import User
+from readiness.load.streams import hold_streams
+from readiness.load.target import Target, target
+from readiness.measure.sampler import fit
+
+ACCOUNTS = 1_000
+STREAMS = 1_000
+WARM_UP = timedelta(minutes=2)
+"""Buffers of the database, statements and allocators fill once; what they take then is no leak."""
+MEASURED = timedelta(minutes=6)
+LOOK_S = 5.0
+NEWCOMERS = 20
+"""Accounts that come with every turn, and go two turns later."""
+REOPENED = 100
+"""Streams that are closed and opened again with every turn."""
+PAUSE_S = 2.0
+SETTLE_TIMEOUT_S = 60.0
+GOAL_MB = 600.0
+GOAL_SLOPE_MB_PER_MIN = 1.0
+MB = 1e6
+
+
+async def measure_soak() -> list[Row]:
+    """Return the rows ``memory_all_processes`` and ``memory_slope``."""
+    async with rig(ACCOUNTS, egresses=EGRESSES) as made, _streams(made) as streams:
+        samples: list[tuple[float, dict[str, float]]] = []
+        watch = asyncio.create_task(_sample(made, samples))
+        try:
+            turns = await _turns(made, streams, (WARM_UP + MEASURED).total_seconds())
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+    steady = [(at_s, parts) for at_s, parts in samples if at_s >= WARM_UP.total_seconds()]
+    slope, error = fit([(at_s, sum(parts.values())) for at_s, parts in steady])
+    peak = max((parts for _, parts in samples), key=lambda parts: sum(parts.values()))
+    each = ", ".join(f"{name} {mb:.0f}" for name, mb in peak.items())
+    by_process = ", ".join(f"{name} {fit([(at_s, parts[name]) for at_s, parts in steady])[0] * 60:+.2f}" for name in peak)
+    return [
+        row(
+            "memory_all_processes",
+            sum(peak.values()),
+            "MB",
+            f"< {GOAL_MB:.0f}",
+            met=sum(peak.values()) < GOAL_MB,
+            how=f"most at one moment with {ACCOUNTS} accounts and {STREAMS} users' open streams (proportional share: {each})",
+        ),
+        row(
+            "memory_slope",
+            slope * 60,
+            "MB/min",
+            f"< {GOAL_SLOPE_MB_PER_MIN:.0f}",
+            met=slope * 60 - 2 * error * 60 < GOAL_SLOPE_MB_PER_MIN,
+            how=f"+- {error * 60:.2f} over {MEASURED} after {WARM_UP}: {turns} signals over {ACCOUNTS} accounts in and out, "
+            f"{NEWCOMERS} accounts and {REOPENED} streams coming and going each time ({by_process})",
+        ),
+    ]
+
+
+class _Streams:
+    """A stream of live events for each user, held in groups that are closed and opened again one after the other."""
+
+    def __init__(self, target: Target, users: list[User]) -> None:
+        self._target = target
+        self._groups = [users[start : start + REOPENED] for start in range(0, len(users), REOPENED)]
+        self._tasks = [self._hold(group) for group in self._groups]
+
+    def reopen(self, turn: int) -> None:
+        number = turn % len(self._groups)
+        self._tasks[number].cancel()
+        self._tasks[number] = self._hold(self._groups[number])
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _hold(self, group: list[User]) -> asyncio.Task[None]:
+        return asyncio.create_task(hold_streams(self._target, "/v1/events", group, Streams()))
+
+
+@contextlib.asynccontextmanager
+async def _streams(made: Rig) -> AsyncIterator[_Streams]:
+    assert made.watcher is not None
+    held = _Streams(target(made.api_url), await tokens_of(made.watcher, [f"user{i}" for i in range(STREAMS)]))
+    try:
+        yield held
+    finally:
+        await held.close()
+
+
+async def _turns(made: Rig, streams: _Streams, seconds: float) -> int:
+    end, guests = time.monotonic() + seconds, list[list[str]]()
+    for turn in itertools.count(1):
+        symbol = list(PRICES)[turn % len(PRICES)]
+        closes = turn // len(PRICES) % 2
+        signal_id = await _close(made, symbol) if closes else await made.open_long(symbol)
+        guests.append(await add_accounts(made, NEWCOMERS, EGRESSES))
+        if len(guests) > 2:
+            await _leave(made, guests.pop(0))
+        streams.reopen(turn)
+        await made.settled(signal_id, SETTLE_TIMEOUT_S)
+        if time.monotonic() > end:
+            return turn
+        await asyncio.sleep(PAUSE_S)
+    raise AssertionError("unreachable")
+
+
+async def _close(made: Rig, symbol: str) -> int:
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    status, answer, _ = await made.post_signal(
+        {"symbol": symbol, "action": "CLOSE_LONG", "price": float(PRICES[symbol]), "timestamp": now}
+    )
+    if status != 202:
+        raise RuntimeError(f"the webhook answered {status}: {answer}")
+    return int(answer["signal_id"])
+
+
+async def _leave(made: Rig, names: list[str]) -> None:
+    assert made.watcher is not None
+    for name in names:
+        user_id = await find_user(made.watcher, name)
+        if user_id is not None:
+            await set_enabled(made.watcher, user_id, enabled=False)
+
+
+async def _sample(made: Rig, samples: list[tuple[float, dict[str, float]]]) -> None:
+    started = time.monotonic()
+    while True:
+        parts = {name: _share(psutil.Process(each.pid)) for name, each in made.processes.items() if name != "simulator"}
+        postgres = psutil.Process(made.postgres.pid)
+        parts["postgres"] = sum(_share(each) for each in [postgres, *postgres.children()])
+        samples.append((time.monotonic() - started, parts))
+        await asyncio.sleep(LOOK_S)
+
+
+def _share(process: psutil.Process) -> float:
+    """Return the megabytes that are a process's own, and its part of those it shares: a sum counts none twice."""
+    try:
+        return float(process.memory_full_info().pss) / MB
+    except psutil.NoSuchProcess:
+        return 0.0
