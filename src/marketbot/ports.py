@@ -43,6 +43,10 @@ class Owned(Protocol):
 
     def owns(self, egress: int, account_id: AccountId) -> bool: ...
 
+    def keeps(self, egress: int, account_id: AccountId) -> bool:
+        """Tell whether the account is this process's and is not about to be handed over: what can wait is not begun in one that is."""
+        ...
+
     def where(self) -> Where: ...
 
     def share(self, egress: int) -> float:
@@ -54,6 +58,9 @@ class OwnsAll:
     """The answers where no other process is at work."""
 
     def owns(self, egress: int, account_id: AccountId) -> bool:
+        return True
+
+    def keeps(self, egress: int, account_id: AccountId) -> bool:
         return True
 
     def where(self) -> Where:

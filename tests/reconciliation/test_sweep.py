@@ -10,7 +10,9 @@ from tests.accounts.world import MARKETS
 from tests.reconciliation.bench import Bench
 
 from marketbot.accounts.balances import BalanceSweep
+from marketbot.domain.ids import AccountId
 from marketbot.domain.signal import Action
+from marketbot.ports import OwnsAll
 from marketbot.reconciliation.sweep import Sweep
 
 
@@ -45,3 +47,26 @@ async def test_old_balances_are_read_again(bench: Bench) -> None:
     assert await sweep.run_once(older_than=timedelta(0)) == 1
     found = await bench.world.pool.fetchval("SELECT wallet_balance FROM account_reading WHERE account_id = $1", account_id)
     assert found == Decimal(750)
+
+
+class LeavingAll(OwnsAll):
+    """Every account is still this process's, and about to be handed over."""
+
+    def keeps(self, egress: int, account_id: AccountId) -> bool:
+        return False
+
+
+async def test_only_what_cannot_wait_is_looked_at_in_accounts_that_are_about_to_be_handed_over(bench: Bench) -> None:
+    world = bench.world
+    sweep = Sweep(bench.reconciler, world.pool, world.clients, bench.data.prices, world.clock, owned=LeavingAll())
+    await world.bring_in([{"venue": market.venue, "environment": market.environment} for market in MARKETS])
+    await bench.connect_all()
+    await bench.signal(Action.OPEN_LONG)
+    assert await sweep.look_at_holding() == 0
+    assert await sweep.look_at_all() == 0
+    await world.pool.execute("UPDATE position SET protection = 'naked'")
+    assert await sweep.look_at_holding() == len(MARKETS)
+    await world.price("100000")
+    for market in MARKETS:
+        await bench.data.load(market)
+    assert await sweep.look_at_crossed() == len(MARKETS)

@@ -134,7 +134,9 @@ class Sweep:
             await self._clock.sleep(self._turn_in_s(place))
             await self._stand_aside()
         async with self._slots.setdefault(place.market, asyncio.Semaphore(AT_ONCE_PER_MARKET)):
-            if self._reconciler.locks.is_held(place.account_id) or not self._owned.owns(place.egress, place.account_id):
+            # A look that can wait is the next owner's: looks without end would keep an account from ever being handed over.
+            may_look = self._owned.keeps if paced else self._owned.owns
+            if self._reconciler.locks.is_held(place.account_id) or not may_look(place.egress, place.account_id):
                 return False
             try:
                 await self._reconciler.reconcile_account(place.account_id)

@@ -45,6 +45,10 @@ class Ownership:
         """Tell whether this worker may act for the account now."""
         return self._is_sole or (bool(self.map.owners) and self.map.owners[self.map.slot_of(egress, account_id)] == self.worker)
 
+    def keeps(self, egress: int, account_id: AccountId) -> bool:
+        """Tell whether this worker may act for the account and goes on doing so."""
+        return self._is_sole or (self.owns(egress, account_id) and self.map.next_owner(egress, account_id) == self.worker)
+
     def next_owner(self, egress: int, account_id: AccountId) -> int:
         """Return who acts for the account once what is being handed over has been; nobody while that is not decided."""
         return self.map.next_owner(egress, account_id)
