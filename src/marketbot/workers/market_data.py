@@ -13,6 +13,7 @@ from marketbot.domain.ids import Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.venue import Market
 from marketbot.ports import Clock, VenueClient
+from marketbot.store.pool import is_unavailable
 
 PRICES_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
@@ -114,7 +115,13 @@ class MarketData:
             log.warning("instruments_not_read", market=str(market), error_class=answer.error_class, code=answer.code)
             return False
         self.instruments.of_market[market] = {instrument.symbol: instrument for instrument in answer}
-        await self._publish(market, answer)
+        try:
+            await self._publish(market, answer)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            log.warning("instruments_not_published", market=str(market), error=type(error).__name__)
+            return False
         return True
 
     async def _load_prices(self, market: Market) -> bool:
