@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from marketbot.domain.execution_report import Absent, OrderReport
+from marketbot.domain.money import ZERO
 from marketbot.domain.order import SETTLED, OrderState
 from marketbot.domain.position import VenuePosition
 from marketbot.domain.reasons import LapseReason
@@ -47,6 +48,8 @@ async def _close_side(desk: Desk, run: IntentRun) -> bool:
     """Close one side; False when there was nothing that an order of ours could close."""
     desk.closes.note(run.account_id, run.symbol, run.side, run.signal_id)
     leg = run.legs[Leg.EXIT]
+    if qty := _held_by_the_books(run, leg):
+        return await close_position(desk, run, Leg.EXIT, qty, closed_by="signal")
     held = await held_now(desk, run)
     if held is None and run.guards is not None:
         held = await held_for_certain(desk, run)
@@ -55,6 +58,16 @@ async def _close_side(desk: Desk, run: IntentRun) -> bool:
         await position_went_away(desk, run, closed_by=None)
         return False
     return await close_position(desk, run, Leg.EXIT, held.qty if held else run.qty, closed_by="signal")
+
+
+def _held_by_the_books(run: IntentRun, leg: LegRun) -> Decimal:
+    """Return what an exit can send at once, before the venue is asked; nothing when it has to be asked first.
+
+    A look at the position waits for its turn at the address, for minutes when thousands leave together, and an order does not. Being
+    reduce-only it can neither open anything nor take more than there is, and what it leaves is found by the look that comes after it.
+    """
+    is_first = leg.state is OrderState.PLANNED and not run.resumed and not run.restored
+    return run.guards.qty if is_first and run.guards is not None else ZERO
 
 
 async def close_position(desk: Desk, run: IntentRun, name: Leg, qty: Decimal, *, closed_by: str) -> bool:

@@ -97,7 +97,8 @@ class IntentRun:
     opposite: IntentRun | None = None
     """For a close of both sides in hedge mode: the same intent's work on the other side, with an exit order of its own."""
     guards: IntentRun | None = None
-    """For an exit: the intent that opened the position, whose stop and target go with it."""
+    """For an exit: the intent that opened the position, whose stop and target go with it. Its ``qty`` is what our books call held
+    and protected; nothing while they are in doubt."""
     seen_position: VenuePosition | None = None
     """What a venue that fills after it answers showed us when the fill was learnt."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +140,13 @@ async def load_guards(pool: Pool, runs: Sequence[IntentRun], tag: str) -> None:
         if run is None:
             continue
         if run.guards is None:
-            run.guards = guards_of(run, SignalId(row["opening_signal_id"]), tag)
+            run.guards = guards_of(run, SignalId(row["opening_signal_id"]), tag, row["held_qty"])
         leg = _leg(row)
         run.guards.legs[leg.leg] = leg
 
 
-def guards_of(run: IntentRun, opening: SignalId, tag: str) -> IntentRun:
-    """Return the run that opened what ``run`` closes, without its legs."""
+def guards_of(run: IntentRun, opening: SignalId, tag: str, held_qty: Decimal | None) -> IntentRun:
+    """Return the run that opened what ``run`` closes, without its legs. ``held_qty``: what our books know for certain to be held."""
     return IntentRun(
         signal_id=opening,
         account_id=run.account_id,
@@ -155,7 +156,7 @@ def guards_of(run: IntentRun, opening: SignalId, tag: str) -> IntentRun:
         symbol=run.symbol,
         instrument=run.instrument,
         side=run.side,
-        qty=run.qty,
+        qty=held_qty or ZERO,
         leverage=None,
         stop_price=None,
         target_price=None,
