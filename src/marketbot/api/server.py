@@ -30,7 +30,8 @@ from marketbot.workers.memory import MemoryWatch
 KEEP_ALIVE_S = 75
 """How long a connection may rest, and how long a slow sender may take over its headers."""
 HEADER_BUFFER_BYTES = 32 * 1024
-MAX_CONNECTIONS = 4096
+MAX_CONNECTIONS = 8_192
+"""Streams that rest, bodies that arrive and requests in hand (``shedding``), and some to spare."""
 BACKLOG = 2048
 CLOSE_WAIT_S = 2.0
 """For connections to be shut once their requests are over."""
