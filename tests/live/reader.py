@@ -51,7 +51,9 @@ class Reader:
         event, data = "message", ""
         async with asyncio.timeout(DEADLINE_S):
             while line := await self._reader.readline():
-                # Lines that begin a chunk are no fields, and are passed over like any other that is unknown.
+                # Lines that begin a chunk are no fields, and are passed over like any other that is unknown; the last one says 0.
+                if line == b"0\r\n":
+                    return None
                 name, _, value = line.decode().rstrip("\r\n").partition(":")
                 value = value.removeprefix(" ")
                 if name == "event":

@@ -31,7 +31,8 @@ RESUME_MAX = timedelta(minutes=5)
 """A reader that was away for longer reads everything."""
 OVERLAP = timedelta(seconds=30)
 """Clocks differ, and rows are committed a while after the moment they name: so much before the last event is looked at again."""
-MAX_ID_DIGITS = 18
+MAX_ID_DIGITS = 17
+"""Microseconds until the year 5138."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -25,8 +25,8 @@ _CLEAR = "DELETE FROM switch WHERE scope = $1 AND key = $2 RETURNING state"
 
 _TELL = f"""
 SELECT pg_notify('{CONTROL_CHANNEL}', CASE $1::switch_scope
-    WHEN 'user' THEN $2
-    WHEN 'account' THEN coalesce((SELECT user_id::text FROM account WHERE account_id = $2::bigint), '')
+    WHEN 'user' THEN $2::text
+    WHEN 'account' THEN coalesce((SELECT user_id::text FROM account WHERE account_id::text = $2::text), '')
     ELSE '' END)
 """
 
