@@ -10,6 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from bench.crowd import measure_crowd
 from bench.disk import measure_disk
 from bench.door import measure_door
 from bench.executors import measure_executors
@@ -25,7 +26,8 @@ OF_HUNG = ("p95_with_hung",)
 OF_EXECUTORS = ("two_executors", "takeover")
 OF_DISK = ("wal_per_account", "disk_per_account")
 OF_DOOR = ("p95_under_flood",)
-NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_EXECUTORS + OF_DISK + OF_DOOR
+OF_CROWD = ("crowd_p95", "crowd_errors", "crowd_memory", "streams_held", "streams_p95")
+NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_EXECUTORS + OF_DISK + OF_DOOR + OF_CROWD
 CCXT_US_ASSUMED = 600.0
 """What one CCXT create_order costs where it was not measured in the same run."""
 
@@ -60,6 +62,8 @@ def _measure(wanted: set[str]) -> list[Row]:
         rows += asyncio.run(measure_disk(4_000))
     if wanted & {*OF_DOOR}:
         rows += asyncio.run(measure_door())
+    if wanted & {*OF_CROWD}:
+        rows += asyncio.run(measure_crowd())
     return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
 
 

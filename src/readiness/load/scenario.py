@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.resources import files
 from itertools import accumulate
@@ -70,6 +70,10 @@ class Scenario:
             self.stream if users else "",
             self.webhook if self.webhook is not None and _names(self.webhook.path) <= values.keys() else None,
         )
+
+    def without_stream(self) -> Scenario:
+        """Leave the streams out: somebody else holds them."""
+        return replace(self, stream="")
 
 
 @dataclass(frozen=True, slots=True)
