@@ -11,7 +11,6 @@ import orjson
 from tests.api.conftest import Answer, read_answer
 
 DEADLINE_S = 20.0
-RECEIVE_BUFFER_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,10 @@ class Reader:
         self.status = int(status.split(" ")[1])
         self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
 
-    async def next(self) -> Message | None:
+    async def next(self, deadline_s: float = DEADLINE_S) -> Message | None:
         """Return the next message, or None when the stream has ended."""
         event, data = "message", ""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             while line := await self._reader.readline():
                 # Lines that begin a chunk are no fields, and are passed over like any other that is unknown; the last one says 0.
                 if line == b"0\r\n":
@@ -76,17 +75,19 @@ class Reader:
         assert (message.event, message.data) == ("reset", {})
 
 
-def request(path: str, token: str, last_id: str = "") -> bytes:
+def request(path: str, token: str, last_id: str = "", accept: str = "*/*") -> bytes:
     resume = f"last-event-id: {last_id}\r\n" if last_id else ""
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n{resume}\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\nauthorization: Bearer {token}\r\n{resume}\r\n".encode()
 
 
 @asynccontextmanager
-async def reading(port: int, token: str, *, path: str = "/v1/events", last_id: str = "") -> AsyncIterator[Reader]:
+async def reading(
+    port: int, token: str, *, path: str = "/v1/events", last_id: str = "", accept: str = "*/*"
+) -> AsyncIterator[Reader]:
     """Open a stream that has to be given."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(request(path, token, last_id))
+        writer.write(request(path, token, last_id, accept))
         found = Reader(reader, writer)
         async with asyncio.timeout(DEADLINE_S):
             await found.begin()
