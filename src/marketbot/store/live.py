@@ -13,7 +13,7 @@ from marketbot.store.pool import Connection
 CHANGED_SINCE = (Path(__file__).with_name("sql") / "changed_since.sql").read_text()
 AT_WORK_FOR = timedelta(minutes=10)
 """Orders of signals planned so long before the moment are still looked at; of older ones, a position that they moved tells."""
-MAX_LATELY = 500
+MAX_LATELY = 200
 """Of a user's latest orders, how many are looked at."""
 
 _HOLDING = """
