@@ -150,9 +150,10 @@ def _crowd_rows(crowd: _Crowd, users: int) -> list[Row]:
             "ms",
             f"< {P95_GOAL_MS:.0f}",
             met=p95_ms < P95_GOAL_MS and held.held == users,
-            how=f"{users} users, {held.held} streams held, {held.events} events; {found.count} reads, settings and signals "
-            f"({found.rate_per_s:.0f}/s and {scenario('users').signals_per_s:.0f}/s) over {found.duration_s:.0f} s from when each "
-            f"was due, while a signal fans out to {users} accounts in {crowd.signal_to_settled_s:.2f} s{_lateness(found)}",
+            how=f"{users} users, {held.held} streams held, {held.events} events; {found.count} requests over "
+            f"{found.duration_s:.0f} s, from when each was due: reads and settings ({found.rate_per_s:.0f}/s), signals "
+            f"({scenario('users').signals_per_s:.0f}/s), two reads within a second of each event; meanwhile a signal fans out to "
+            f"{users} accounts in {crowd.signal_to_settled_s:.2f} s{_lateness(found)}",
         ),
         row(
             "crowd_errors",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from readiness.load.result import Streams
@@ -31,14 +31,21 @@ class _Last:
     again_s: float = AGAIN_S
 
 
-async def hold_streams(target: Target, path: str, users: Sequence[User], found: Streams, sources: Sequence[str] = ()) -> None:
-    """Open a stream for each user and keep it until cancelled; ``found`` is counted as it goes."""
+async def hold_streams(
+    target: Target,
+    path: str,
+    users: Sequence[User],
+    found: Streams,
+    sources: Sequence[str] = (),
+    on_event: Callable[[User], None] = lambda _user: None,
+) -> None:
+    """Open a stream for each user and keep it until cancelled; ``found`` is counted as it goes, and ``on_event`` told of each event."""
     found.wanted = len(users)
     tasks = []
     try:
         for number, user in enumerate(users):
             source = sources[number % len(sources)] if sources else None
-            tasks.append(asyncio.create_task(_keep(target, path, user, found, source)))
+            tasks.append(asyncio.create_task(_keep(target, path, user, found, source, on_event)))
             await asyncio.sleep(1 / OPENED_PER_S)
         await asyncio.gather(*tasks)
     finally:
@@ -47,7 +54,9 @@ async def hold_streams(target: Target, path: str, users: Sequence[User], found: 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep(target: Target, path: str, user: User, found: Streams, source: str | None) -> None:
+async def _keep(
+    target: Target, path: str, user: User, found: Streams, source: str | None, on_event: Callable[[User], None]
+) -> None:
     last = _Last()
     while True:
         opened = False
@@ -66,7 +75,7 @@ async def _keep(target: Target, path: str, user: User, found: Streams, source: s
                 if opened:
                     # A stream that the end of the load cancels was held to the end, and stays counted.
                     found.held += 1
-                    await _read(reader, found, last)
+                    await _read(reader, found, last, lambda: on_event(user))
                     found.held -= 1
             finally:
                 writer.close()
@@ -100,7 +109,7 @@ async def _accepted(reader: asyncio.StreamReader) -> bool:
     return status.split(b" ")[1:2] == [b"200"] and streams
 
 
-async def _read(reader: asyncio.StreamReader, found: Streams, last: _Last) -> None:
+async def _read(reader: asyncio.StreamReader, found: Streams, last: _Last, on_event: Callable[[], None]) -> None:
     """Count events until the stream ends, however it does."""
     try:
         while line := await reader.readline():
@@ -110,6 +119,7 @@ async def _read(reader: asyncio.StreamReader, found: Streams, last: _Last) -> No
                 last.again_s = min(int(line[6:]) / 1_000, AGAIN_MAX_S)
             elif line.startswith(b"data:"):
                 found.events += 1
+                on_event()
             elif line == LAST_CHUNK:
                 break
     except (OSError, ValueError):
