@@ -134,6 +134,28 @@ async def test_the_first_change_is_told_at_once_and_what_follows_waits(monkeypat
         telling.cancel()
 
 
+async def test_a_bus_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "TELL_EVERY_S", 0.0)
+    bus = Published()
+    well = bus.publish
+
+    async def broken(_topic: str, _payload: bytes) -> None:
+        bus.publish = well  # type: ignore[method-assign]
+        notes([2], Changed.ORDERS)
+        raise ZeroDivisionError
+
+    bus.publish = broken  # type: ignore[method-assign]
+    notes = LiveNotes(bus)  # type: ignore[arg-type]
+    telling = asyncio.create_task(notes.run())
+    try:
+        notes([1], Changed.ORDERS)
+        async with asyncio.timeout(10):
+            await bus.said.wait()
+        assert bus.users() == {2: int(Changed.ORDERS)}
+    finally:
+        telling.cancel()
+
+
 async def test_a_page_that_is_planned_tells_its_followers_users_and_one_that_fails_nobody(database: str) -> None:
     told: list[tuple[set[int], Changed, list[int]]] = []
 

@@ -327,6 +327,40 @@ async def test_streams_are_open_while_the_database_is_asked_for_nothing(install:
         assert len(asked) == 1
 
 
+async def test_a_failure_that_nobody_thought_of_has_everybody_look(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_hub, "EVERYBODY_WITHIN_S", 0.0)
+    monkeypatch.setattr(live_hub, "AGAIN_S", 0.0)
+    made = await install(instances=1)
+    hub = made.instances[0].hub
+    saw_changes = hub._database.reads.saw_changes
+
+    async def broken(_users: object) -> None:
+        hub._database.reads.saw_changes = saw_changes  # type: ignore[method-assign]
+        raise ZeroDivisionError
+
+    async with reading(made.instances[0].port, made.ana) as stream:
+        await stream.reset()
+        hub._database.reads.saw_changes = broken  # type: ignore[method-assign]
+        made.engine([1], ORDERS)
+        await made.engine.tell()
+        assert await changed_of(stream) == names(EVERYTHING)
+        made.engine([1], ORDERS)
+        await made.engine.tell()
+        assert await changed_of(stream) == ["orders"]
+
+
+async def test_an_old_stream_ends_and_goes_on_at_once(install: Install) -> None:
+    made = await install(instances=1)
+    async with reading(made.instances[0].port, made.ana) as stream:
+        await stream.reset()
+        (live,) = made.instances[0].hub._all()
+        live._until = 0.0
+        live._wake.set()
+        ended = await stream.next()
+        assert ended is not None
+        assert (ended.data, stream.retry_ms) == ({"reason": "age"}, live_stream.AGAIN_MIN_MS)
+
+
 def test_the_bounds_are_those_that_were_promised() -> None:
     assert 1 / live_stream.GAP_S <= 2
     assert live_stream.SIGN_OF_LIFE_S <= 15

@@ -41,6 +41,8 @@ TOKEN_CHECK_S = 5.0
 EVERYBODY_WITHIN_S = 5.0
 """What concerns everybody is told to each at a moment of their own within this time: they all read at once otherwise."""
 MAX_DIGITS = 19
+AGAIN_S = 1.0
+"""After a loop here failed for a reason that nobody thought of."""
 
 log = logger(__name__)
 
@@ -70,7 +72,7 @@ class LiveHub:
         loops: list[Callable[[], Coroutine[Any, Any, None]]] = [self._hand_out, self._check_tokens, self._end_with_process]
         if self._events is not None:
             loops.append(self._listen)
-        self._tasks = [asyncio.create_task(loop(), name=f"live {loop.__name__}") for loop in loops]
+        self._tasks = [asyncio.create_task(self._keep(loop), name=f"live {loop.__name__}") for loop in loops]
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -129,6 +131,16 @@ class LiveHub:
         await self._draining.begun.wait()
         self._end_all(Ended.DRAINING)
 
+    async def _keep(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a loop, and again when something broke it: streams that say they live and tell nothing would be worse than none."""
+        while True:
+            try:
+                return await loop()
+            except Exception as error:
+                log.error("live_loop_failed", loop=loop.__name__, exc_info=error)
+                self._heard_anything()
+                await asyncio.sleep(AGAIN_S)
+
     # Hearing
 
     async def _listen(self) -> None:
@@ -140,12 +152,17 @@ class LiveHub:
                 note = None if event.payload is None else read_note(event.payload)
                 if event.payload is None or subscription.dropped > dropped:
                     dropped = subscription.dropped
-                    self._heard.add((), everyone=int(EVERYTHING), operators=int(EVERYTHING))
+                    self._heard_anything()
                 if note is not None:
                     self._heard.add(users_in(note), everyone=note.everyone, operators=note.operators, signals=note.signals)
                 self._some.set()
         finally:
             subscription.close()
+
+    def _heard_anything(self) -> None:
+        """Something may have been missed: everybody looks."""
+        self._heard.add((), everyone=int(EVERYTHING), operators=int(EVERYTHING))
+        self._some.set()
 
     def _heard_nudge(self, channel: str, payload: str) -> None:
         """Take what a program said that changed a setting or a control: the user whom it concerns, or nobody in particular."""

@@ -128,7 +128,9 @@ class LiveStream:
             if self.ended is not None:
                 count_sent(Told.END)
                 data = orjson.dumps({"reason": self.ended.value})
-                return b"retry: %d\nevent: end\ndata: %s\n\n" % (_again_ms(), data)
+                # Streams grow old at moments of their own: who was only moved need not wait.
+                again_ms = AGAIN_MIN_MS if self.ended is Ended.AGE else _again_ms()
+                return b"retry: %d\nevent: end\ndata: %s\n\n" % (again_ms, data)
             owes = self._reset or self._owed
             if owes and now_s >= self._not_before:
                 self._not_before = now_s + GAP_S

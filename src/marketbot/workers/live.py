@@ -12,11 +12,15 @@ from collections.abc import Iterable
 from marketbot.cache.live_notes import LIVE_TOPIC, Gathering, notes_of
 from marketbot.domain.live import Changed
 from marketbot.observability.live_metrics import count_publication
+from marketbot.observability.logs import logger
+from marketbot.observability.shared_metrics import count_events_dropped
 from marketbot.ports import Events
 
 TELL_EVERY_S = 0.5
 """The first change after a quiet time is told at once, what follows with the next message."""
 LAST_WORDS_S = 1.0
+
+log = logger(__name__)
 
 
 class LiveNotes:
@@ -36,10 +40,14 @@ class LiveNotes:
         self._some.set()
 
     async def run(self) -> None:
-        """Tell until cancelled."""
+        """Tell until cancelled, whatever goes wrong with it: no order may suffer for a hint."""
         while True:
             await self._some.wait()
-            await self.tell()
+            try:
+                await self.tell()
+            except Exception as error:  # noqa: BLE001 - as above
+                count_events_dropped(1)
+                log.warning("live_notes_not_told", error=type(error).__name__)
             await asyncio.sleep(TELL_EVERY_S)
 
     async def tell(self) -> None:
