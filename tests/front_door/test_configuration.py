@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marketbot.api.events import WRITE_TIMEOUT_S
+from marketbot.api.events import WRITE_TIMEOUT_S, follow_all, follow_own
 from marketbot.api.live_stream import SIGN_OF_LIFE_S
 from marketbot.api.shedding import MAX_STREAMS
 from marketbot.intake.document import MAX_BODY_BYTES
@@ -66,6 +66,12 @@ def test_the_file_for_deployments_is_what_the_program_writes() -> None:
 def test_it_passes_on_what_the_api_takes_and_no_more() -> None:
     assert BODY_BYTES_MAX == MAX_BODY_BYTES
     assert STREAMS_MAX == MAX_STREAMS
+
+
+def test_every_stream_of_the_api_is_one_to_the_door() -> None:
+    found = re.search(r"acl stream path (.+)", render(DOOR))
+    assert found is not None
+    assert set(found[1].split()) == {path for handler in (follow_own, follow_all) for path in handler.paths}
 
 
 def test_a_quiet_stream_is_no_dead_one() -> None:

@@ -42,7 +42,7 @@ async def test_a_stream_is_neither_slow_nor_dead_to_the_door(
     door = await start_logged(tmp_path / "door.log", haproxy, "-db", "-f", str(tmp_path / "door.cfg"))
     try:
         await until_ready(port)
-        async with reading(port, made.ana, accept="text/event-stream") as stream:
+        async with reading(port, made.ana) as stream:
             await stream.reset()
             first_id = stream.last_id
             next_one = asyncio.create_task(stream.next(deadline_s=120.0))

@@ -75,9 +75,9 @@ class Reader:
         assert (message.event, message.data) == ("reset", {})
 
 
-def request(path: str, token: str, last_id: str = "", accept: str = "*/*") -> bytes:
+def request(path: str, token: str, last_id: str = "") -> bytes:
     resume = f"last-event-id: {last_id}\r\n" if last_id else ""
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\nauthorization: Bearer {token}\r\n{resume}\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n{resume}\r\n".encode()
 
 
 @asynccontextmanager
@@ -87,7 +87,7 @@ async def reading(
     """Open a stream that has to be given."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(request(path, token, last_id, accept))
+        writer.write(request(path, token, last_id))
         found = Reader(reader, writer)
         async with asyncio.timeout(DEADLINE_S):
             await found.begin()
