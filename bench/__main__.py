@@ -10,6 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from bench.crowd import measure_crowd
 from bench.disk import measure_disk
 from bench.door import measure_door
 from bench.executors import measure_executors
@@ -26,17 +27,20 @@ OF_HUNG = ("p95_with_hung",)
 OF_EXECUTORS = ("two_executors", "takeover")
 OF_DISK = ("wal_per_account", "disk_per_account")
 OF_DOOR = ("p95_under_flood",)
+OF_CROWD = ("crowd_p95", "crowd_errors", "crowd_memory", "streams_held", "streams_p95")
 OF_SOAK = ("memory_all_processes", "memory_slope")
-NAMES = OF_WIRE + OF_1K + OF_10K + OF_HUNG + OF_EXECUTORS + OF_DISK + OF_DOOR + OF_SOAK
+TOGETHER = (OF_WIRE, OF_1K, OF_10K, OF_HUNG, OF_EXECUTORS, OF_DISK, OF_DOOR, OF_CROWD, OF_SOAK)
+"""Rows that one measurement fills."""
+NAMES = tuple(name for names in TOGETHER for name in names)
 CCXT_US_ASSUMED = 600.0
 """What one CCXT create_order costs where it was not measured in the same run."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure MarketBot against its goals. SIMULATION.")
-    parser.add_argument("--only", choices=NAMES, help="measure one row")
+    parser.add_argument("--only", choices=NAMES, help="measure one row, and those that come with it")
     only = parser.parse_args().only
-    rows = _measure(set(NAMES) if only is None else {only})
+    rows = _measure(set(NAMES) if only is None else {name for names in TOGETHER if only in names for name in names})
     LATEST.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
     _print(rows)
     return 0 if all(row["met"] for row in rows) else 1
@@ -62,8 +66,13 @@ def _measure(wanted: set[str]) -> list[Row]:
         rows += asyncio.run(measure_disk(4_000))
     if wanted & {*OF_DOOR}:
         rows += asyncio.run(measure_door())
+<<<<<<< HEAD
     if wanted & {*OF_SOAK}:
         rows += asyncio.run(measure_soak())
+=======
+    if wanted & {*OF_CROWD}:
+        rows += asyncio.run(measure_crowd())
+>>>>>>> live
     return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
 
 

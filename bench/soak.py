@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 
-from bench.crowd_tokens import tokens_of
+from bench.crowd import users_with_tokens
 from bench.fanout import EGRESSES, Row, row
 from bench.rig import PRICES, Rig, add_accounts, rig
 from marketbot.store.users import find_user, set_enabled
@@ -99,8 +99,7 @@ class _Streams:
 
 @contextlib.asynccontextmanager
 async def _streams(made: Rig) -> AsyncIterator[_Streams]:
-    assert made.watcher is not None
-    held = _Streams(target(made.api_url), await tokens_of(made.watcher, [f"user{i}" for i in range(STREAMS)]))
+    held = _Streams(target(made.api_url), await users_with_tokens(made, STREAMS))
     try:
         yield held
     finally:

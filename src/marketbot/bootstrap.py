@@ -14,6 +14,7 @@ import orjson
 from marketbot.accounts.balances import BalanceSweep
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
+from marketbot.cache.events import EventBus
 from marketbot.cache.namespaces import SharedTables
 from marketbot.cache.shared import Shared
 from marketbot.cache.shared_cache import SharedCache
@@ -53,6 +54,7 @@ from marketbot.workers.dispatch import Dispatcher
 from marketbot.workers.gauges import run_gauges
 from marketbot.workers.holdings import Holdings
 from marketbot.workers.jobs import JobRunner
+from marketbot.workers.live import LiveNotes
 from marketbot.workers.market_data import MarketData
 from marketbot.workers.markets import Markets
 from marketbot.workers.ownership import Ownership
@@ -71,9 +73,9 @@ DRAIN_S = 8.0
 """How long a process that is asked to end goes on with what it has begun: a position gets its stop or is closed within that time. The
 supervisor waits twice as long before it kills."""
 NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets", "jobs"})
-PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauges"})
+PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauges", "live"})
 EXECUTORS_LOOPS = frozenset(
-    {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring"}
+    {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live"}
 )
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
 """An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, and no job."""
@@ -107,6 +109,7 @@ class Engine:
     balances: BalanceSweep
     locks: AccountLocks
     jobs: JobRunner
+    live: LiveNotes
     shared: Shared | None = None
     """The shared store, when there is one. No order waits for it."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -150,6 +153,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.journal.close()
+        await self.live.close()
         await self.markets.close()
         await self.line.close()
         await self.presence.close()
@@ -171,6 +175,7 @@ class Engine:
             "balances": self.balances.run,
             "keyring": lambda: _refresh_keyring(self.keyring),
             "jobs": lambda: self.jobs.run(job),
+            "live": self.live.run,
         }
 
 
@@ -192,7 +197,14 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     controls = Controls(pool)
     presence = Presence(dsn, pool, process, ownership)
     bans = BanNews(pool)
-    journal = PostgresJournal(pool, on_commit=lambda _rows, took_s: metrics.observe(Stage.PERSIST, took_s))
+    shared = None if settings.redis_url is None else Shared(settings.redis_url.get_secret_value())
+
+    async def notify(channel: str, text: str) -> None:
+        await pool.execute("SELECT pg_notify($1, $2)", channel, text)
+
+    # Never started: an engine speaks and does not listen, so the bus needs no connection of its own.
+    live = LiveNotes(EventBus(notify, dsn, shared))
+    journal = PostgresJournal(pool, on_commit=lambda _rows, took_s: metrics.observe(Stage.PERSIST, took_s), tell=live)
     urls, ca_file = simulator_urls(settings)
     handshakes = HandshakeRoom(MAX_HANDSHAKES)
 
@@ -221,12 +233,11 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             await replace_known_symbols(connection, market, [each.symbol for each in instruments if each.tradable])
 
     clients: dict[Market, VenueClient] = {}
-    shared = None if settings.redis_url is None else Shared(settings.redis_url.get_secret_value())
     data = MarketData(clients.__getitem__, clock, publish, SharedTables(SharedCache(clock, shared)) if shared else None)
     markets = Markets(pool, data, open_client, clients)
     desk = Desk(clients, journal, clock, controls.switches, ExecutionWatch())
     locks = AccountLocks()
-    reconciler = Reconciler(desk, pool, keyring, locks, data.instruments.get, tag=installation.tag)
+    reconciler = Reconciler(desk, pool, keyring, locks, data.instruments.get, tag=installation.tag, tell=live)
     line = Line(dsn, name=f"engine nudges {process.instance}")
     listeners = [line.listener([channel]) for channel in CHANNELS]
     line.listener([ban_news.CHANNEL], bans.hear)
@@ -263,15 +274,26 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         data=data,
         keyring=keyring,
         dispatcher=dispatcher,
-        planner=Planner(PostgresPlanning(pool, installation.tag), data.prices, data.instruments, clock, ownership.meant_for),
+        planner=Planner(
+            PostgresPlanning(pool, installation.tag, live), data.prices, data.instruments, clock, ownership.meant_for
+        ),
         presence=presence,
         controls=controls,
         connector=Connector(
-            pool, keyring, clients, data.instruments.get, clock, controls.policy, held=reconciler.note_holdings, owned=ownership
+            pool,
+            keyring,
+            clients,
+            data.instruments.get,
+            clock,
+            controls.policy,
+            held=reconciler.note_holdings,
+            owned=ownership,
+            tell=live,
         ),
         sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
         balances=BalanceSweep(pool, keyring, clients, clock, owned=ownership),
         locks=locks,
+        live=live,
         shared=shared,
         jobs=JobRunner(pool, Kinds([retention_kind(pool, retention)]), clock, lambda: ownership.worker),
     )

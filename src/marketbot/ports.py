@@ -14,6 +14,7 @@ from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.limits import Check, Verdict
+from marketbot.domain.live import Changed
 from marketbot.domain.position import RestingOrder, VenuePosition
 from marketbot.domain.side import Leg, PositionSide
 from marketbot.domain.signer import Signer
@@ -96,6 +97,12 @@ class Events(Protocol):
     async def publish(self, topic: str, payload: bytes) -> None: ...
 
     def subscribe(self, topics: Iterable[str]) -> Subscribed: ...
+
+
+class Tell(Protocol):
+    """Takes note of whom something changed for, once it is committed. Never blocks and never raises: somebody may want to look anew."""
+
+    def __call__(self, users: Iterable[int], changed: Changed, signals: Iterable[int] = ()) -> None: ...
 
 
 class Limiter(Protocol):

@@ -97,7 +97,8 @@ async def test_without_the_store_they_go_by_the_database_and_back(store: Store, 
     await until(lambda: first.up and second.up)
     # Whether or not the other has found the store again.
     await one.publish("t", b"just back")
-    assert await heard(there, 1) == [b"just back"]
+    # And who listens on a way that was away is told to look, for something may have been said there meanwhile.
+    assert set(await heard(there, 2)) == {None, b"just back"}
     await until(lambda: one.on_channel.is_set() and other.on_channel.is_set())
     module.OVERLAP_S, overlap_s = 0.0, module.OVERLAP_S
     try:
@@ -118,7 +119,7 @@ async def test_nonsense_on_the_channel_is_no_event(database: str, instance: Open
     bus = await instance(None)
     there = bus.subscribe(["t"])
     connection = await asyncpg.connect(database)
-    for text in ("", "not json", "[1,2]", '{"topic":"t"}'):
+    for text in ("not json", "[1,2]", '{"topic":"t"}'):
         await connection.execute("SELECT pg_notify($1, $2)", module.NOTIFY_CHANNEL, text)
     await connection.close()
     await bus.publish("t", b"sense")

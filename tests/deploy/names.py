@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from marketbot.observability import metrics
+from marketbot.observability import live_metrics, metrics, shared_metrics  # noqa: F401 - two of them only register their own
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 
 _NAME = re.compile(r"\b(?:marketbot|process)_[a-z_]+\b")
 _SERIES = re.compile(r"^(\w+)[ {]", re.MULTILINE)
-
-OF_OTHERS = frozenset({"marketbot_connected_users", "marketbot_dead_letters", "marketbot_shared_store_up"})
-"""Exported by processes that have the part that counts them."""
 
 
 def metrics_in(expression: str) -> set[str]:

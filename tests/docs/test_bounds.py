@@ -59,7 +59,7 @@ def test_the_page_is_read_whole() -> None:
 
 
 def test_the_metrics_on_the_page_exist() -> None:
-    from marketbot.observability import shared_metrics  # noqa: F401 - it registers its own
+    from marketbot.observability import live_metrics, shared_metrics  # noqa: F401 - they register their own
     from marketbot.observability.metrics import REGISTRY
 
     known = {name for family in REGISTRY.collect() for name in (family.name, f"{family.name}_total")}

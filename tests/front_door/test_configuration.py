@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from marketbot.api.events import WRITE_TIMEOUT_S, follow_all, follow_own
+from marketbot.api.live_stream import SIGN_OF_LIFE_S
+from marketbot.api.shedding import MAX_STREAMS
 from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.settings import Settings
 from marketbot.supervisor import programs
@@ -17,6 +20,7 @@ from marketbot.supervisor.front_door import (
     FILES_PER_CONNECTION,
     LOG_STDERR,
     MAX_CONNECTIONS,
+    STREAMS_MAX,
     FrontDoor,
     FrontDoorError,
     Place,
@@ -61,6 +65,24 @@ def test_the_file_for_deployments_is_what_the_program_writes() -> None:
 
 def test_it_passes_on_what_the_api_takes_and_no_more() -> None:
     assert BODY_BYTES_MAX == MAX_BODY_BYTES
+    assert STREAMS_MAX == MAX_STREAMS
+
+
+def test_every_stream_of_the_api_is_one_to_the_door() -> None:
+    found = re.search(r"acl stream path (.+)", render(DOOR))
+    assert found is not None
+    assert set(found[1].split()) == {path for handler in (follow_own, follow_all) for path in handler.paths}
+
+
+def test_a_quiet_stream_is_no_dead_one() -> None:
+    text = render(DOOR)
+    client = re.search(r"timeout client (\d+)s", text)
+    server = re.search(r"backend streams.*timeout server (\d+)s", text, re.DOTALL)
+    assert client is not None
+    assert server is not None
+    # A sign of life may come late, and what nobody reads is seen by our own bound first.
+    assert min(int(client[1]), int(server[1])) >= 2 * SIGN_OF_LIFE_S
+    assert int(client[1]) > WRITE_TIMEOUT_S
 
 
 def test_an_api_drains_longer_than_the_door_takes_to_notice() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from readiness.load.arrivals import Arrivals, due_times
 from readiness.load.generator import Plan, run_load
 from readiness.load.histogram import SUB_BUCKETS, Histogram, bucket_of, upper_s
-from readiness.load.result import LoadResult
+from readiness.load.result import LoadResult, Streams
 from readiness.load.scenario import Mix, Route, Scenario, ScenarioInvalid, Shows, User, filled, read_scenario, scenario
+from readiness.load.streams import _Last, _read
 from readiness.load.target import Target, TargetRefused, check_amount, target
 from readiness.load.wire import Failure
 
@@ -175,6 +177,32 @@ async def test_streams_are_held_to_the_end_and_refusals_counted() -> None:
         refused = await run_load(plan_of(url, users=5, duration_s=0.5, rate_per_s=0.0, stream="/nowhere"))
     assert (held.streams.wanted, held.streams.held, held.streams.events, held.streams.cut) == (5, 5, 5, 0)
     assert (refused.streams.held, refused.streams.refused) == (0, 5)
+
+
+async def test_who_holds_a_stream_reads_what_an_event_says() -> None:
+    asked: list[str] = []
+
+    async def answer(_method: str, path: str, _body: bytes) -> tuple[int, bytes]:
+        asked.append(path)
+        return 200, b""
+
+    async with serving(answer) as url:
+        plan = plan_of(url, users=5, duration_s=0.5, rate_per_s=0.0, stream="/events")
+        found = await run_load(replace(plan, scenario=replace(plan.scenario, follow=("ping",), follow_within_s=0.1)))
+    # One event a stream, and one request that follows it.
+    assert found.streams.events == 5
+    assert asked == ["/ping"] * 5
+    assert found.kinds["ping"].count == 5
+    assert not found.failed
+
+
+async def test_a_stream_that_the_server_ends_is_opened_again_when_it_says() -> None:
+    lines = asyncio.StreamReader()
+    lines.feed_data(b"d\r\nretry: 2500\n\n\r\n1a\r\nid: 12\nevent: end\ndata: {}\n\n\r\n0\r\n\r\n")
+    found, last = Streams(), _Last()
+    async with asyncio.timeout(10):
+        await _read(lines, found, last, lambda: None)
+    assert (last.id, last.again_s, found.events) == ("12", 2.5, 1)
 
 
 def test_a_generator_that_could_not_keep_up_says_so() -> None:

@@ -51,6 +51,7 @@ COLD: Mapping[str, str] = {
     "accounts_crossed": "a round of the sweep: reads the open positions, all of them",
     "accounts_holding": "a round of the sweep: reads the open positions, all of them",
     "accounts_to_connect": "looks through the accounts that wait; a page at a time",
+    "changed_since": "one user who comes back to a stream; tests/users/test_statements.py looks at it behind the wall",
     "change_account_settings": "one account, by its key, when its owner wishes",
     "imported_accounts": "an import",
     "replace_follows": "an import",

@@ -135,6 +135,22 @@ async def test_a_user_reads_their_own_write_before_the_replica_has_it(pair: Pair
     assert await pair.see(ANA, reader=ANA) == (2, True)
 
 
+async def test_who_was_told_of_a_change_sees_it_whoever_made_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LAG_MAX_S", float("inf"))
+    monkeypatch.setattr(module, "PROBE_AGE_MAX_S", float("inf"))
+    await pair.command("SELECT pg_wal_replay_pause()")
+    async with pair.pool.acquire() as connection:
+        await connection.execute("UPDATE note SET number = 7 WHERE user_id = $1", ANA)
+    await pair.replicas.probe()
+    assert await pair.see(ANA, reader=ANA) == (0, True)
+    await pair.reads.saw_changes([ANA])
+    assert await pair.see(ANA, reader=ANA) == (7, False)
+    assert await pair.see(ANA, reader=BIA) == (0, True)
+    await pair.reads.saw_changes(None)
+    assert await pair.see(ANA, reader=BIA) == (7, False)
+    await pair.command("SELECT pg_wal_replay_resume()")
+
+
 async def test_a_late_replica_is_left_out_and_comes_back(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LAG_MAX_S", 0.05)
     await pair.command("SELECT pg_wal_replay_pause()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,15 +12,19 @@ import asyncpg
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
+from tests.live.reader import reading
 
 from marketbot.api.admission import SCOPE
 from marketbot.api.app import create_app
 from marketbot.api.database import Database
 from marketbot.api.user_door import UserDoor
 from marketbot.domain.ids import UserId
+from marketbot.domain.live import EVERYTHING, names
 from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope
 from marketbot.settings import Settings
+from marketbot.store.accounts import ACCOUNT_CHANNEL
 from marketbot.store.pool import open_pool
+from marketbot.store.switches import CONTROL_CHANNEL
 
 from .crowd import settle_crowd
 from .faces import Faces, faces_of
@@ -129,6 +134,35 @@ async def revoked_token(faces: Faces) -> None:
     assert (await faces.get("/v1/me", faces.ana)).status == 200
 
 
+async def events(faces: Faces) -> None:
+    """What is said for one user is heard by that user alone; tests/live holds the rest of it against two instances."""
+    async with reading(faces.api.port, faces.ana) as hers, reading(faces.api.port, faces.rui) as his:
+        await hers.reset()
+        await his.reset()
+        heard: list[set[object]] = [set(), set()]
+        saying = asyncio.create_task(_say_again_and_again(faces))
+        try:
+            for stream, kinds in zip((hers, his), heard, strict=True):
+                while "accounts" not in kinds:
+                    message = await stream.next()
+                    assert message is not None
+                    # Whoever begins to listen tells everybody to look at everything.
+                    if message.changed != names(EVERYTHING):
+                        kinds.update(message.changed)
+        finally:
+            saying.cancel()
+        assert heard[0] == {"accounts"}
+        assert heard[1] <= {"accounts", "controls"}
+
+
+async def _say_again_and_again(faces: Faces) -> None:
+    """For the API may not listen yet."""
+    while True:
+        for channel, user_id in ((CONTROL_CHANNEL, 2), (ACCOUNT_CHANNEL, 2), (ACCOUNT_CHANNEL, 1)):
+            await faces.store.execute("SELECT pg_notify($1, $2)", channel, str(user_id))
+        await asyncio.sleep(0.02)
+
+
 TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/me"): me,
     ("GET", "/v1/accounts"): accounts,
@@ -139,6 +173,7 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/positions"): positions,
     ("GET", "/v1/results"): results,
     ("GET", "/v1/tokens"): own_tokens,
+    ("GET", "/v1/events"): events,
     ("POST", "/v1/tokens"): new_token,
     ("DELETE", "/v1/tokens/{token_id:int}"): revoked_token,
 }

@@ -60,11 +60,11 @@ async def test_settings_are_changed_and_shown(faces: Faces) -> None:
 
 
 async def test_engines_are_told(faces: Faces) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
-    await faces.store.add_listener(ACCOUNT_CHANNEL, lambda *arguments: told.put_nowait(str(arguments[2])))
+    told: asyncio.Queue[tuple[object, ...]] = asyncio.Queue()
+    await faces.store.add_listener(ACCOUNT_CHANNEL, lambda *arguments: told.put_nowait(arguments[2:]))
     await faces.ask("PATCH", PATH, faces.ana, {"paused": True})
     async with asyncio.timeout(10):
-        assert await told.get() == ACCOUNT_CHANNEL
+        assert await told.get() == (ACCOUNT_CHANNEL, "1")
     await faces.ask("PATCH", PATH, faces.ana, {"paused": True})
     await faces.ask("PATCH", "/v1/accounts/1/settings", faces.rui, {"paused": False})
     await faces.store.fetchval("SELECT 1")

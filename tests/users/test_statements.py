@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from marketbot.domain.ids import UserId
-from marketbot.store import tokens, user_accounts, user_trades, users
+from marketbot.store import live, tokens, user_accounts, user_trades, users
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.user_trades import IntentKey, PositionKey, ResultKey
 from marketbot.store.user_wall import find_wall
@@ -20,6 +21,8 @@ SIGNALS = 60
 PAGES_READ_MAX = 500
 """Blocks of 8 KiB that a page may touch, cached or not. The tables have many thousands; a page of 20 rows joins five of them."""
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+NEVER = datetime(2200, 1, 1, tzinfo=UTC)
 # Statement and arguments after the user's.
 OWN: dict[str, tuple[str, tuple[Any, ...]]] = {
     "me": (user_accounts.ME, ()),
@@ -32,12 +35,15 @@ OWN: dict[str, tuple[str, tuple[Any, ...]]] = {
     "open positions": (user_trades.OPEN_POSITIONS, (*PositionKey(), PAGE)),
     "all positions": (user_trades.ALL_POSITIONS, (*PositionKey(), PAGE)),
     "results": (user_trades.RESULTS, (*ResultKey(), PAGE)),
+    "changed since": (live.CHANGED_SINCE, (LONG_AGO, LONG_AGO, PAGE)),
+    "changed since now": (live.CHANGED_SINCE, (NEVER, LONG_AGO, PAGE)),
 }
 OPERATORS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "users": (users._LIST, (0, PAGE)),
     "all accounts": (user_accounts.LIST_ALL, (0, PAGE)),
     "all tokens": (tokens._LIST_ALL, (0, PAGE)),
     "live operators' tokens": (tokens._COUNT_LIVE_OPERATORS, ()),
+    "tokens with a stream": (live._HOLDING, ([1, 2, 3, 4, 5],)),
     "a token": (tokens._FIND, (b"\0" * 32, 300.0)),
 }
 SMALL = frozenset({"switch", "source", "installation"})

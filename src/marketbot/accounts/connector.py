@@ -17,10 +17,11 @@ from marketbot.accounts.keyring import Keyring
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.ids import AccountId, Symbol
 from marketbot.domain.instrument import Instrument
+from marketbot.domain.live import Changed, tell_nobody
 from marketbot.domain.policy import Policy
 from marketbot.domain.position import VenuePosition
 from marketbot.domain.venue import Market, PositionMode
-from marketbot.ports import Clock, Owned, OwnsAll, VenueClient
+from marketbot.ports import Clock, Owned, OwnsAll, Tell, VenueClient
 from marketbot.store import accounts as rows
 from marketbot.store import readings
 from marketbot.store.accounts import AccountToConnect
@@ -87,6 +88,7 @@ class Connector:
         held: Held | None = None,
         owned: Owned | None = None,
         progress: Progress | None = None,
+        tell: Tell = tell_nobody,
     ) -> None:
         self._pool = pool
         self._keyring = keyring
@@ -97,6 +99,7 @@ class Connector:
         self._held = held
         self._owned = owned or OwnsAll()
         self._progress = progress
+        self._tell = tell
         self._tasks: dict[AccountId, asyncio.Task[None]] = {}
         self._delays: dict[AccountId, _Delay] = {}
         self._slots: dict[tuple[Market, int], asyncio.Semaphore] = {}
@@ -256,6 +259,7 @@ class Connector:
         await rows.quarantine_accounts(
             self._pool, {account.account_id: result.reason for account, result in done if isinstance(result, Refused)}
         )
+        self._tell({account.user_id for account, result in done if not isinstance(result, NotNow)}, Changed.ACCOUNTS)
         for account, result in done:
             self._note(account, result)
 

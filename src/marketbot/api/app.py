@@ -13,10 +13,12 @@ from litestar.exceptions import HTTPException
 from marketbot.api.accounts import accounts_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
+from marketbot.api.events import events_router
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
 from marketbot.api.ledger import PostgresLedger
 from marketbot.api.limits import AddressLimit
+from marketbot.api.live_hub import LiveHub
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
@@ -57,7 +59,7 @@ def create_app(
 ) -> Litestar:
     """Build the ASGI application. It owns nothing it was given: pool, database and shared store are closed by the caller.
 
-    With ``dsn`` it hears and tells live events (``app.state.events``).
+    With ``dsn`` it hears live events and passes them on to streams (``app.state.live``).
     """
     database = pool if isinstance(pool, Database) else Database(pool)
     ledger = PostgresLedger(database, vault or Vault.from_file(settings.vault_key_file))
@@ -70,6 +72,7 @@ def create_app(
     trusted = read_networks(settings.trusted_proxies)
     room = Room(settings.api_max_in_flight)
     events = None if dsn is None else EventBus(database.notify, dsn, shared)
+    hub = LiveHub(events, database, time, draining)
     state = State(
         {
             "database": database,
@@ -79,7 +82,8 @@ def create_app(
             "draining": draining,
             "readiness": Readiness(database, draining, shared),
             "clock": time,
-            "tokens": TokenRegister(database, time, token_sha256(token)),
+            "live": hub,
+            "tokens": TokenRegister(database, time, token_sha256(token), hub.look_at_tokens),
             "door": UserDoor(database),
             "trusted_proxies": trusted,
         }
@@ -90,9 +94,11 @@ def create_app(
         refusals.start()
         if events is not None:
             events.start()
+        hub.start()
         try:
             yield
         finally:
+            await hub.close()
             if events is not None:
                 await events.close()
             await refusals.stop()
@@ -108,6 +114,7 @@ def create_app(
             accounts_router(),
             trades_router(),
             tokens_router(),
+            events_router(),
         ],
         state=state,
         lifespan=[lifespan],

@@ -42,10 +42,13 @@ class _Remembered:
 class TokenRegister:
     """Answers who a token is. The installation's own operator token needs no database, so /metrics works without one."""
 
-    def __init__(self, database: Database, clock: Clock, own_sha256: bytes) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, own_sha256: bytes, on_forgotten: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
         self._clock = clock
         self._own_sha256 = own_sha256
+        self._on_forgotten = on_forgotten
         self._remembered: dict[bytes, _Remembered] = {}
         self._forgettings = 0
 
@@ -85,6 +88,7 @@ class TokenRegister:
         self._forgettings += 1
         for sha256 in [sha256 for sha256, kept in self._remembered.items() if kept.found and concerned(kept.found)]:
             del self._remembered[sha256]
+        self._on_forgotten()
 
     async def _answer(self, sha256: bytes) -> Caller | ApiReason:
         kept = self._remembered.get(sha256)

@@ -21,6 +21,8 @@ from marketbot.intake.refused import Refused
 MEDIA_TYPE = "application/problem+json"
 STORE_RETRY_AFTER_S = 5
 OVERLOAD_RETRY_AFTER_S = 1
+STREAM_RETRY_AFTER_S = 15
+"""A stream whose caller is gone without a word is noticed with its next sign of life."""
 MAX_LANGUAGES = 8
 
 
@@ -45,6 +47,7 @@ class ApiReason(StrEnum):
     BODY_TOO_SLOW = "BODY_TOO_SLOW"
     PARAMETER_INVALID = "PARAMETER_INVALID"
     RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+    STREAM_LIMIT_REACHED = "STREAM_LIMIT_REACHED"
     OVERLOADED = "OVERLOADED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
@@ -88,6 +91,7 @@ _API_STATUS = {
     ApiReason.BODY_TOO_SLOW: 408,
     ApiReason.PARAMETER_INVALID: 400,
     ApiReason.RATE_LIMIT_EXCEEDED: 429,
+    ApiReason.STREAM_LIMIT_REACHED: 429,
     ApiReason.OVERLOADED: 503,
     ApiReason.INTERNAL_ERROR: 500,
 }
@@ -135,6 +139,10 @@ _API_TEXT = {
         "Too many requests. Wait as long as Retry-After says.",
         "Requisições demais. Aguarde o tempo indicado em Retry-After.",
     ),
+    ApiReason.STREAM_LIMIT_REACHED: (
+        "There are too many open streams of yours. Close one that is not looked at any more.",
+        "Há transmissões abertas demais. Feche uma que não esteja mais em uso.",
+    ),
     ApiReason.OVERLOADED: (
         "The service is full at the moment; nothing was done. Send again shortly.",
         "O serviço está lotado no momento; nada foi feito. Envie novamente em instantes.",
@@ -179,6 +187,8 @@ def api_problem(
     headers: dict[str, str] = {}
     if _API_STATUS[reason] == 503:
         headers["Retry-After"] = str(OVERLOAD_RETRY_AFTER_S if reason is ApiReason.OVERLOADED else STORE_RETRY_AFTER_S)
+    if reason is ApiReason.STREAM_LIMIT_REACHED:
+        headers["Retry-After"] = str(STREAM_RETRY_AFTER_S)
     if reason is ApiReason.TOKEN_INVALID:
         headers["WWW-Authenticate"] = "Bearer"
     return _problem(_API_STATUS[reason], reason, english if spoken is Language.EN else portuguese, detail, headers, errors)

@@ -30,7 +30,10 @@ from marketbot.workers.memory import MemoryWatch
 KEEP_ALIVE_S = 75
 """How long a connection may rest, and how long a slow sender may take over its headers."""
 HEADER_BUFFER_BYTES = 32 * 1024
-MAX_CONNECTIONS = 4096
+MAX_CONNECTIONS = 8_192
+"""Streams that rest, bodies that arrive and requests in hand (``shedding``), and some to spare."""
+FILES_WANTED = MAX_CONNECTIONS + 512
+"""A file for each, and those of pools, logs and libraries."""
 BACKLOG = 2048
 CLOSE_WAIT_S = 2.0
 """For connections to be shut once their requests are over."""
@@ -117,9 +120,24 @@ def _stop_on_signal(draining: Draining, drain_s: float) -> asyncio.Event:
     return stop
 
 
+def _allow_files() -> None:
+    """Take as many open files as there may be connections: what a shell or service starts with is often a thousand."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit.
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < FILES_WANTED:
+        log.warning("open_files_limited", files=wanted, wanted=FILES_WANTED)
+
+
 def run(settings: Settings, dsn: str) -> int:
     """Serve in a process of its own until a signal asks it to end; return the status to exit with."""
     configure_logs(level=settings.log_level, console=settings.log_format is LogFormat.CONSOLE)
+    _allow_files()
     try:
         import uvloop
     except ImportError:  # Windows has no uvloop.

@@ -49,6 +49,15 @@ class UserDoor:
 
         return await self._database.reads.read(behind_the_wall, user_id=user_id)
 
+    async def read_now(self, user_id: UserId, work: Callable[[Connection], Awaitable[Found]]) -> Found:
+        """Return what ``work`` reads on the primary, where nothing that was committed is missing.
+
+        Raises:
+            StoreAway: for whatever means that the database cannot be used now.
+        """
+        async with self._database.connection() as connection, self._transaction(connection, user_id, writes=False):
+            return await work(connection)
+
     @asynccontextmanager
     async def writing(self, user_id: UserId) -> AsyncIterator[Connection]:
         """Lend a connection inside a transaction of this user's; committed at the end, rolled back on any exception.

@@ -14,7 +14,8 @@ while the store is away. A publisher takes the store while it answers. For a whi
 may not have found it again yet; what arrives twice is given out once.
 
 Events are hints, never the truth: one may be lost (both stores away, a reader too slow), and is then counted. A subscriber that
-must know reads the rows when it begins and when ``Subscription.dropped`` has grown.
+must know reads the rows when it begins, when ``Subscription.dropped`` has grown, and at an event without a payload: one such is
+given to every subscriber when a way is heard on again after it was lost, since something may have been said meanwhile.
 """
 
 from __future__ import annotations
@@ -220,7 +221,20 @@ class EventBus:
                 self._of_topic.pop(topic, None)
         self._subscriptions -= found
 
+    def also(self, channels: Iterable[str], on_payload: Callable[[str, str], None]) -> None:
+        """Hear other NOTIFY channels on the same connection, nudges without a payload too. Before ``start``."""
+        self._line.listener(channels, on_payload=on_payload)
+
+    def _heard_anew(self) -> None:
+        """Have every subscriber look: a way was away."""
+        for topic, group in self._of_topic.items():
+            for subscription in group:
+                subscription.put(Event(topic, None))
+
     def _heard_notify(self, _channel: str, payload: str) -> None:
+        if not payload:  # the line is up (again)
+            self._heard_anew()
+            return
         with contextlib.suppress(msgspec.MsgspecError):
             self._give_out(msgspec.json.decode(payload, type=_Envelope))
 
@@ -261,6 +275,7 @@ class EventBus:
     def _heard_channel(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":
             self.on_channel.set()
+            self._heard_anew()
         elif message["type"] == "message":
             with contextlib.suppress(msgspec.MsgspecError):
                 self._give_out(msgspec.msgpack.decode(message["data"], type=_Envelope))

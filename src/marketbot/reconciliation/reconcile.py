@@ -12,13 +12,14 @@ import structlog
 from marketbot.accounts.keyring import Keyring
 from marketbot.domain.execution_report import VenueFault
 from marketbot.domain.ids import AccountId, Symbol
+from marketbot.domain.live import Changed, tell_nobody
 from marketbot.domain.position import RestingOrder, VenuePosition
 from marketbot.domain.protection import ProtectionState
 from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk, KeyLostError
 from marketbot.execution.locks import AccountLocks
 from marketbot.observability import metrics
-from marketbot.ports import Credential
+from marketbot.ports import Credential, Tell
 from marketbot.reconciliation.compare import Booked, Finding, Held, Kind, compare
 from marketbot.reconciliation.evidence import UnreadableError
 from marketbot.reconciliation.heal import Healer, Patient
@@ -45,7 +46,15 @@ class Reconciler:
     """The venue is right about what is held; orders of others are left alone; a stop is never taken from a position."""
 
     def __init__(
-        self, desk: Desk, pool: Pool, keyring: Keyring, locks: AccountLocks, instruments: InstrumentLookup, *, tag: str
+        self,
+        desk: Desk,
+        pool: Pool,
+        keyring: Keyring,
+        locks: AccountLocks,
+        instruments: InstrumentLookup,
+        *,
+        tag: str,
+        tell: Tell = tell_nobody,
     ) -> None:
         self._desk = desk
         self._pool = pool
@@ -53,6 +62,7 @@ class Reconciler:
         self.locks = locks
         self._instruments = instruments
         self._tag = tag
+        self._tell = tell
         self._healer = Healer(desk, pool, tag, instruments)
         self._ensured: set[AccountId] = set()
         self._ensuring: dict[AccountId, asyncio.Task[Reconciled]] = {}
@@ -152,6 +162,8 @@ class Reconciler:
         healed = await self._healer.heal(Patient(account_id, user_id, market, credential, books), findings)
         for finding in healed:
             self.healed[finding.kind] += 1
+        if healed:
+            self._tell([user_id], Changed.POSITIONS)
         return Reconciled(account_id, readable=True, findings=findings, healed=len(healed))
 
     async def _resting(

@@ -17,9 +17,11 @@ import asyncpg
 import structlog
 
 from marketbot.domain.execution_report import OrderReport
+from marketbot.domain.live import Changed, tell_nobody
 from marketbot.domain.order import OrderState
 from marketbot.domain.protection import ProtectionState
 from marketbot.execution.run import IntentRun, LegRun
+from marketbot.ports import Tell
 from marketbot.store.journal_rows import (
     EVENT_COLUMNS,
     OUTCOME_COLUMNS,
@@ -68,10 +70,14 @@ class _Batch:
 
 
 class PostgresJournal:
-    """Implements ``execution.journal.Journal`` on a pool; ``start`` before use, ``close`` writes out what is left."""
+    """Implements ``execution.journal.Journal`` on a pool; ``start`` before use, ``close`` writes out what is left.
 
-    def __init__(self, pool: Pool, on_commit: Callable[[int, float], None] | None = None) -> None:
+    ``tell`` hears whose orders and positions moved, once that is committed.
+    """
+
+    def __init__(self, pool: Pool, on_commit: Callable[[int, float], None] | None = None, tell: Tell = tell_nobody) -> None:
         self._pool = pool
+        self._tell = tell
         self._on_commit = on_commit
         self._batch: _Batch | None = None
         self._kept = 0
@@ -194,6 +200,7 @@ class PostgresJournal:
 
     async def quarantine(self, run: IntentRun, reason: str) -> None:
         await self._insist(QUARANTINE, (run.account_id, run.user_id, reason[:DETAIL_MAX_CHARS]))
+        self._tell([run.user_id], Changed.ACCOUNTS)
 
     async def durable(self) -> None:
         batch = self._batch
@@ -254,6 +261,16 @@ class PostgresJournal:
             self._kept = 0
         if self._on_commit is not None:
             self._on_commit(rows, loop.time() - started_s)
+        self._tell_of(batch)
+
+    def _tell_of(self, batch: _Batch) -> None:
+        """Pass on whom the batch concerns; the columns are those of ``journal_rows``."""
+        if batch.events:
+            self._tell({row[5] for row in batch.events}, Changed.ORDERS)
+        if batch.positions:
+            self._tell({row[3] for row in batch.positions.values()}, Changed.POSITIONS)
+        if batch.outcomes:
+            self._tell({row[2] for row in batch.outcomes}, Changed.SIGNALS, {row[0] for row in batch.outcomes})
 
     async def _commit(self, events: list[Row], outcomes: list[Row], positions: list[Row]) -> None:
         async with self._pool.acquire() as connection, connection.transaction():

@@ -12,10 +12,12 @@ import asyncpg
 from marketbot.domain.ids import AccountId, SignalId, UserId
 from marketbot.domain.intent import Decision
 from marketbot.domain.lane import Lane
+from marketbot.domain.live import Changed, tell_nobody
 from marketbot.domain.policy import Policy
 from marketbot.domain.signal import Action
 from marketbot.domain.trading_state import Switches
 from marketbot.domain.venue import Environment, Market
+from marketbot.ports import Tell
 from marketbot.store.planning_rows import (
     CHUNK_COLUMNS,
     INTENT_COLUMNS,
@@ -136,6 +138,8 @@ class PostgresPlanPage:
 
     def __init__(self, connection: Connection, signal: asyncpg.Record, tag: str) -> None:
         self.signal = signal
+        self.concerned: set[UserId] = set()
+        """Users for whom this page decided something."""
         self._connection = connection
         self._tag = tag
 
@@ -173,6 +177,7 @@ class PostgresPlanPage:
     async def write(
         self, decisions: Sequence[Decision], chunks: Mapping[tuple[Market, int], Sequence[AccountId]], now: datetime
     ) -> None:
+        self.concerned.update(decision.user_id for decision in decisions)
         intents, orders = decision_rows(self._tag, self._signal_id, self.signal["symbol"], decisions, now)
         await self._copy("intent", INTENT_COLUMNS, intents)
         if orders:
@@ -199,11 +204,15 @@ async def _one_piece(rows: bytes) -> AsyncIterator[bytes]:
 
 
 class PostgresPlanning:
-    """Signals and pages in Postgres; see ``planning.ports.PlanStore``. ``tag`` is the installation's."""
+    """Signals and pages in Postgres; see ``planning.ports.PlanStore``. ``tag`` is the installation's.
 
-    def __init__(self, pool: Pool, tag: str) -> None:
+    ``tell`` hears for whom a page decided something, once that is committed.
+    """
+
+    def __init__(self, pool: Pool, tag: str, tell: Tell = tell_nobody) -> None:
         self._pool = pool
         self._tag = tag
+        self._tell = tell
 
     async def open_signals(self, limit: int) -> list[SignalId]:
         return [row["signal_id"] for row in await self._pool.fetch(_OPEN_SIGNALS, limit)]
@@ -216,7 +225,10 @@ class PostgresPlanning:
         async with self._pool.acquire() as connection:
             try:
                 async with connection.transaction():
-                    yield await self._open_page(cast(Connection, connection), signal_id)
+                    page = await self._open_page(cast(Connection, connection), signal_id)
+                    yield page
+                if page is not None:
+                    self._tell(page.concerned, Changed.SIGNALS, [signal_id])
             except asyncpg.InternalClientError as error:
                 # What the driver says when the server hung up between two of its answers.
                 if not connection.is_closed():

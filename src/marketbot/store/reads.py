@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -95,6 +95,21 @@ class Reads:
         position: int = await connection.fetchval(PRIMARY_POSITION)
         self._own.note(user_id, position)
         return position_token(position)
+
+    async def saw_changes(self, users: Collection[int] | None) -> None:
+        """Show these users (None: everybody) nothing older than now: they were told that something has changed.
+
+        Raises:
+            Whatever the primary raises when there is none.
+        """
+        if self._replicas is None:
+            return
+        async with self._primary() as connection:
+            position: int = await connection.fetchval(PRIMARY_POSITION)
+        if users is None:
+            self._own.note_everybody(position)
+        for user_id in users or ():
+            self._own.note(user_id, position)
 
     def _choose(self, user_id: int | None, after: int) -> Replica | None:
         return None if self._replicas is None else self._replicas.choose(max(after, self._own.of(user_id)))

@@ -9,7 +9,8 @@ from marketbot.domain.trading_state import Scope, Switches, TradingState
 from marketbot.store.pool import Connection
 
 CONTROL_CHANNEL = "control"
-"""Notified whenever a switch or the policy changes; whoever keeps a copy reads it again."""
+"""Notified whenever a switch or the policy changes; whoever keeps a copy reads it again. The payload is the user whom alone it
+concerns; none means everybody."""
 
 _READ = "SELECT scope, key, state FROM switch WHERE state <> 'active'"
 
@@ -21,6 +22,13 @@ ON CONFLICT (scope, key) DO UPDATE SET state = excluded.state, reason = excluded
 """
 
 _CLEAR = "DELETE FROM switch WHERE scope = $1 AND key = $2 RETURNING state"
+
+_TELL = f"""
+SELECT pg_notify('{CONTROL_CHANNEL}', CASE $1::switch_scope
+    WHEN 'user' THEN $2::text
+    WHEN 'account' THEN coalesce((SELECT user_id::text FROM account WHERE account_id::text = $2::text), '')
+    ELSE '' END)
+"""
 
 _ACCOUNTS = """
 SELECT a.account_id FROM account a
@@ -91,12 +99,12 @@ class PostgresSwitchboard:
     async def set(self, scope: Scope, key: str, state: TradingState, reason: str) -> None:
         """Set one switch and tell every process when the transaction commits. Setting it twice is setting it once."""
         await self._connection.execute(_SET, scope.value, key, state.value, reason)
-        await self._connection.execute(f"NOTIFY {CONTROL_CHANNEL}")
+        await self._connection.execute(_TELL, scope.value, key)
 
     async def clear(self, scope: Scope, key: str) -> TradingState:
         """Remove one switch; return what it was (``active`` when there was none)."""
         state = await self._connection.fetchval(_CLEAR, scope.value, key)
-        await self._connection.execute(f"NOTIFY {CONTROL_CHANNEL}")
+        await self._connection.execute(_TELL, scope.value, key)
         return TradingState.ACTIVE if state is None else TradingState(state)
 
     async def covered(self, scope: Scope, key: str) -> tuple[int, int, int]:

@@ -129,5 +129,5 @@ async def change_settings(connection: Connection, user_id: UserId, account_id: A
     """
     if await connection.fetchval(CHANGE_SETTINGS, account_id, user_id, dict(changes)) is None:
         return False
-    await connection.execute(f"NOTIFY {ACCOUNT_CHANNEL}")
+    await connection.execute("SELECT pg_notify($1, $2)", ACCOUNT_CHANNEL, str(user_id))
     return True

@@ -49,11 +49,14 @@ class OwnWrites:
             _, forgotten = self._positions.popitem(last=False)
             self._floor = max(self._floor, forgotten)
 
+    def note_everybody(self, position: int) -> None:
+        self._floor = max(self._floor, position)
+
     def of(self, user_id: int | None) -> int:
         """Return what a reader must see; somebody who is no user (an operator, a sweep) has written nothing of their own."""
         if user_id is None:
             return 0
-        return self._positions.get(user_id, self._floor)
+        return max(self._positions.get(user_id, 0), self._floor)
 
 
 class PrimaryLog:

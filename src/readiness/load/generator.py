@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,10 +56,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """``at_s`` counts from the start of the load."""
+    """``at_s`` counts from the start of the load. Without a route and a user, both are drawn when it is sent."""
 
     at_s: float
     is_signal: bool
+    route: Route | None = None
+    user: User | None = None
 
 
 class _Run:
@@ -70,6 +73,8 @@ class _Run:
         self.under_way: dict[int, tuple[str, float]] = {}
         self.started = time.perf_counter()
         self.signals = 0
+        self.following = [route for route in plan.scenario.routes if route.name in plan.scenario.follow]
+        self.own_moment = random.Random(plan.seed)  # noqa: S311 - a repeatable load, not a secret
 
     def now_s(self) -> float:
         return time.perf_counter() - self.started
@@ -86,11 +91,26 @@ class _Run:
             if (ahead := at_s - self.now_s()) > 0:
                 await asyncio.sleep(ahead)
             self.result.own_lag.record(self.now_s() - at_s)
-            try:
-                self.waiting.put_nowait(_Due(at_s, is_signal))
-            except asyncio.QueueFull:
-                self.result.note(SIGNAL if is_signal else "overflow", at_s, self.now_s() - at_s, Failure.OVERFLOW)
+            self._put(_Due(at_s, is_signal))
         await asyncio.sleep(max(0.0, plan.duration_s - self.now_s()))
+
+    def follow(self, user: User) -> None:
+        """Let fall due what a user reads after an event."""
+        for route in self.following:
+            asyncio.get_running_loop().call_later(
+                self.own_moment.uniform(0, self.plan.scenario.follow_within_s), self._follow, route, user
+            )
+
+    def _follow(self, route: Route, user: User) -> None:
+        if (now_s := self.now_s()) < self.plan.duration_s:
+            self._put(_Due(now_s, is_signal=False, route=route, user=user))
+
+    def _put(self, due: _Due) -> None:
+        try:
+            self.waiting.put_nowait(due)
+        except asyncio.QueueFull:
+            name = SIGNAL if due.is_signal else "overflow"
+            self.result.note(name, due.at_s, self.now_s() - due.at_s, Failure.OVERFLOW)
 
     async def work(self, number: int) -> None:
         """Be one connection: take what is due, one after the other."""
@@ -137,9 +157,12 @@ class _Run:
             self.signals += 1
             values |= {"now": datetime.now(UTC).isoformat().replace("+00:00", "Z"), "number": f"{id(self):x}-{self.signals}"}
         else:
-            assert self.mix is not None
-            route = self.mix.draw()
-            user = plan.users[self.mix.pick(len(plan.users))]
+            if due.route is not None and due.user is not None:
+                route, user = due.route, due.user
+            else:
+                assert self.mix is not None
+                route = self.mix.draw()
+                user = plan.users[self.mix.pick(len(plan.users))]
             if route.shows is Shows.USER:
                 token = user.token
                 values |= user.values
@@ -155,7 +178,9 @@ async def run_load(plan: Plan, *, ended: Callable[[], bool] = lambda: False) -> 
     """Send a plan's load and return what it found. It ends with the plan's time, or soon after ``ended`` says so."""
     run = _Run(plan)
     streams = (
-        asyncio.create_task(hold_streams(plan.target, plan.scenario.stream, plan.users, run.result.streams, plan.sources))
+        asyncio.create_task(
+            hold_streams(plan.target, plan.scenario.stream, plan.users, run.result.streams, plan.sources, run.follow)
+        )
         if plan.scenario.stream
         else None
     )

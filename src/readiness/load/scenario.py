@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.resources import files
 from itertools import accumulate
@@ -46,7 +46,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``requests_per_user_s`` is how often one user asks; ``stream`` is the path of the live events that each holds open."""
+    """``requests_per_user_s`` is how often one user asks; ``stream`` is the path of the live events that each holds open.
+
+    ``follow`` are routes that a user asks after each event, as a page does, at a moment of its own within ``follow_within_s``.
+    """
 
     name: str
     routes: tuple[Route, ...]
@@ -54,6 +57,8 @@ class Scenario:
     signals_per_s: float = 0.0
     stream: str = ""
     webhook: Route | None = None
+    follow: tuple[str, ...] = ()
+    follow_within_s: float = 1.0
 
     def usable(self, *, operator: bool, users: bool, values: Mapping[str, object] = {}) -> Scenario:
         """Leave out the routes whose token or value nobody has given."""
@@ -69,7 +74,13 @@ class Scenario:
             self.signals_per_s,
             self.stream if users else "",
             self.webhook if self.webhook is not None and _names(self.webhook.path) <= values.keys() else None,
+            self.follow if users else (),
+            self.follow_within_s,
         )
+
+    def without_stream(self) -> Scenario:
+        """Leave the streams out: somebody else holds them."""
+        return replace(self, stream="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +133,15 @@ def read_scenario(text: str) -> Scenario:
             float(document.get("signals_per_s", 0.0)),
             str(document.get("stream", "")),
             None if webhook is None else _route("signal", {"method": "POST", "weight": 1.0, "expect": [202], **webhook}),
+            tuple(str(name) for name in document.get("follow", ())),
+            float(document.get("follow_within_s", 1.0)),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ScenarioInvalid(f"the scenario cannot be read: {error}") from error
     if not 0 < len(routes) <= MAX_ROUTES or found.requests_per_user_s < 0 or found.signals_per_s < 0:
         raise ScenarioInvalid(f"a scenario has 1 to {MAX_ROUTES} routes, and no negative rate")
+    if not set(found.follow) <= {route.name for route in routes} or found.follow_within_s < 0:
+        raise ScenarioInvalid("what follows an event is a route of the scenario, and not before it")
     return found
 
 

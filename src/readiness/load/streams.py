@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from readiness.load.result import Streams
 from readiness.load.scenario import User
@@ -16,17 +17,35 @@ OPENED_PER_S = 200.0
 MAX_LINE_BYTES = 64 * 1024
 MAX_HEAD_LINES = 100
 AGAIN_S = 1.0
-"""Before a stream that was cut is opened anew, from the last event it saw."""
+"""Before a stream that was cut is opened anew, from the last event it saw; unless the server has asked for more time."""
+AGAIN_MAX_S = 60.0
+LAST_CHUNK = b"0\r\n"
+"""What a stream that the server ends says before its connection rests."""
 
 
-async def hold_streams(target: Target, path: str, users: Sequence[User], found: Streams, sources: Sequence[str] = ()) -> None:
-    """Open a stream for each user and keep it until cancelled; ``found`` is counted as it goes."""
+@dataclass(slots=True)
+class _Last:
+    """What a stream said last: the id to go on from, and how long to stay away once it ends."""
+
+    id: str = ""
+    again_s: float = AGAIN_S
+
+
+async def hold_streams(
+    target: Target,
+    path: str,
+    users: Sequence[User],
+    found: Streams,
+    sources: Sequence[str] = (),
+    on_event: Callable[[User], None] = lambda _user: None,
+) -> None:
+    """Open a stream for each user and keep it until cancelled; ``found`` is counted as it goes, and ``on_event`` told of each event."""
     found.wanted = len(users)
     tasks = []
     try:
         for number, user in enumerate(users):
             source = sources[number % len(sources)] if sources else None
-            tasks.append(asyncio.create_task(_keep(target, path, user, found, source)))
+            tasks.append(asyncio.create_task(_keep(target, path, user, found, source, on_event)))
             await asyncio.sleep(1 / OPENED_PER_S)
         await asyncio.gather(*tasks)
     finally:
@@ -35,8 +54,10 @@ async def hold_streams(target: Target, path: str, users: Sequence[User], found: 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep(target: Target, path: str, user: User, found: Streams, source: str | None) -> None:
-    last_id = ""
+async def _keep(
+    target: Target, path: str, user: User, found: Streams, source: str | None, on_event: Callable[[User], None]
+) -> None:
+    last = _Last()
     while True:
         opened = False
         try:
@@ -49,12 +70,12 @@ async def _keep(target: Target, path: str, user: User, found: Streams, source: s
                     local_addr=None if source is None else (source, 0),
                 )
             try:
-                writer.write(_request(target, path, user, last_id))
+                writer.write(_request(target, path, user, last.id))
                 opened = await _accepted(reader)
                 if opened:
                     # A stream that the end of the load cancels was held to the end, and stays counted.
                     found.held += 1
-                    last_id = await _read(reader, found, last_id)
+                    await _read(reader, found, last, lambda: on_event(user))
                     found.held -= 1
             finally:
                 writer.close()
@@ -64,7 +85,7 @@ async def _keep(target: Target, path: str, user: User, found: Streams, source: s
             found.cut += 1
         else:
             found.refused += 1
-        await asyncio.sleep(AGAIN_S)
+        await asyncio.sleep(last.again_s)
 
 
 def _request(target: Target, path: str, user: User, last_id: str) -> bytes:
@@ -88,14 +109,18 @@ async def _accepted(reader: asyncio.StreamReader) -> bool:
     return status.split(b" ")[1:2] == [b"200"] and streams
 
 
-async def _read(reader: asyncio.StreamReader, found: Streams, last_id: str) -> str:
-    """Count events until the stream ends, however it does; return the last one's id."""
+async def _read(reader: asyncio.StreamReader, found: Streams, last: _Last, on_event: Callable[[], None]) -> None:
+    """Count events until the stream ends, however it does."""
     try:
         while line := await reader.readline():
             if line.startswith(b"id:"):
-                last_id = line[3:].strip().decode("latin-1")
+                last.id = line[3:].strip().decode("latin-1")
+            elif line.startswith(b"retry:"):
+                last.again_s = min(int(line[6:]) / 1_000, AGAIN_MAX_S)
             elif line.startswith(b"data:"):
                 found.events += 1
+                on_event()
+            elif line == LAST_CHUNK:
+                break
     except (OSError, ValueError):
         pass
-    return last_id

@@ -1,0 +1,216 @@
+"""The open streams of a process: finds those that a change concerns, and ends those whose token or process ends.
+
+Changes come in two ways, both hints: notes that engines publish on the bus about orders and positions, and the NOTIFY of whatever
+program changed a setting or a control. All of them are gathered while the last ones are being handed out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from marketbot.api.database import LOOKUP_TIMEOUT_S, Database
+from marketbot.api.draining import Draining
+from marketbot.api.live_stream import LiveStream
+from marketbot.cache.events import EventBus
+from marketbot.cache.live_notes import LIVE_TOPIC, Gathering, read_note, users_in
+from marketbot.domain.ids import UserId
+from marketbot.domain.live import EVERYTHING, Changed
+from marketbot.intake.refused import StoreAway
+from marketbot.observability.live_metrics import (
+    Audience,
+    Ended,
+    count_ended,
+    count_refused_stream,
+    set_connected_users,
+    set_streams,
+)
+from marketbot.observability.logs import logger
+from marketbot.ports import Clock
+from marketbot.store.accounts import ACCOUNT_CHANNEL
+from marketbot.store.live import tokens_holding
+from marketbot.store.switches import CONTROL_CHANNEL
+
+MAX_STREAMS_A_USER = 5
+"""At one process. A page open in five windows; who opens more gets 429 for the sixth."""
+MAX_OPERATOR_STREAMS = 50
+"""Of all operators together, at one process."""
+TOKEN_CHECK_S = 5.0
+"""All tokens with a stream are looked up together this often, so that one revoked elsewhere hears nothing for longer."""
+EVERYBODY_WITHIN_S = 5.0
+"""What concerns everybody is told to each at a moment of their own within this time: they all read at once otherwise."""
+MAX_DIGITS = 19
+AGAIN_S = 1.0
+"""After a loop here failed for a reason that nobody thought of."""
+
+log = logger(__name__)
+
+
+class LiveHub:
+    """One a process. ``events`` of None: streams open and stay, and nothing is told."""
+
+    def __init__(self, events: EventBus | None, database: Database, clock: Clock, draining: Draining) -> None:
+        self._events = events
+        self._database = database
+        self._clock = clock
+        self._draining = draining
+        self._streams: dict[UserId, set[LiveStream]] = {}
+        self._operators: set[LiveStream] = set()
+        self._count = 0
+        self._heard = Gathering()
+        self._some = asyncio.Event()
+        self._look = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        if events is not None:
+            events.also([CONTROL_CHANNEL, ACCOUNT_CHANNEL], self._heard_nudge)
+
+    def __repr__(self) -> str:
+        return f"<LiveHub {self._count} streams of {len(self._streams)} users, {len(self._operators)} of operators>"
+
+    def start(self) -> None:
+        loops: list[Callable[[], Coroutine[Any, Any, None]]] = [self._hand_out, self._check_tokens, self._end_with_process]
+        if self._events is not None:
+            loops.append(self._listen)
+        self._tasks = [asyncio.create_task(self._keep(loop), name=f"live {loop.__name__}") for loop in loops]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._end_all(Ended.DRAINING)
+
+    def open(self, user_id: UserId | None, token_id: int | None, hears: int) -> LiveStream | None:
+        """Return a new stream of a user, or of an operator (None); None when its owner has as many as allowed."""
+        group = self._operators if user_id is None else self._streams.get(user_id, set())
+        if len(group) >= (MAX_OPERATOR_STREAMS if user_id is None else MAX_STREAMS_A_USER):
+            count_refused_stream()
+            return None
+        stream = LiveStream(user_id, token_id, hears, self._clock)
+        if user_id is not None:
+            self._streams[user_id] = group
+            self._count += 1
+        group.add(stream)
+        self._show()
+        if self._draining.begun.is_set():
+            stream.end(Ended.DRAINING)
+        return stream
+
+    def leave(self, stream: LiveStream) -> None:
+        """Forget a stream; why it ended is the first reason that it was given."""
+        stream.end(Ended.CALLER)
+        if stream.user_id is None:
+            self._operators.discard(stream)
+        else:
+            group = self._streams[stream.user_id]
+            group.discard(stream)
+            self._count -= 1
+            if not group:
+                del self._streams[stream.user_id]
+        assert stream.ended is not None
+        count_ended(stream.ended)
+        self._show()
+
+    def look_at_tokens(self) -> None:
+        """Look now: a token was revoked here, or a user disabled."""
+        self._look.set()
+
+    def _show(self) -> None:
+        set_connected_users(len(self._streams))
+        set_streams(Audience.USER, self._count)
+        set_streams(Audience.OPERATOR, len(self._operators))
+
+    def _all(self) -> list[LiveStream]:
+        return [*self._operators, *(stream for group in self._streams.values() for stream in group)]
+
+    def _end_all(self, reason: Ended) -> None:
+        for stream in self._all():
+            stream.end(reason)
+
+    async def _end_with_process(self) -> None:
+        await self._draining.begun.wait()
+        self._end_all(Ended.DRAINING)
+
+    async def _keep(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a loop, and again when something broke it: streams that say they live and tell nothing would be worse than none."""
+        while True:
+            try:
+                return await loop()
+            except Exception as error:
+                log.error("live_loop_failed", loop=loop.__name__, exc_info=error)
+                self._heard_anything()
+                await asyncio.sleep(AGAIN_S)
+
+    # Hearing
+
+    async def _listen(self) -> None:
+        assert self._events is not None
+        subscription = self._events.subscribe([LIVE_TOPIC])
+        dropped = 0
+        try:
+            async for event in subscription:
+                note = None if event.payload is None else read_note(event.payload)
+                if event.payload is None or subscription.dropped > dropped:
+                    dropped = subscription.dropped
+                    self._heard_anything()
+                if note is not None:
+                    self._heard.add(users_in(note), everyone=note.everyone, operators=note.operators, signals=note.signals)
+                self._some.set()
+        finally:
+            subscription.close()
+
+    def _heard_anything(self) -> None:
+        """Something may have been missed: everybody looks."""
+        self._heard.add((), everyone=int(EVERYTHING), operators=int(EVERYTHING))
+        self._some.set()
+
+    def _heard_nudge(self, channel: str, payload: str) -> None:
+        """Take what a program said that changed a setting or a control: the user whom it concerns, or nobody in particular."""
+        changed = int(Changed.CONTROLS if channel == CONTROL_CHANNEL else Changed.ACCOUNTS)
+        if payload.isascii() and payload.isdigit() and len(payload) <= MAX_DIGITS:
+            self._heard.add([(int(payload), changed)], operators=changed)
+        else:
+            # Accounts that were imported tell their owners when they are connected.
+            self._heard.add((), everyone=changed & int(Changed.CONTROLS), operators=changed)
+        self._some.set()
+
+    # Telling
+
+    async def _hand_out(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            heard, self._heard = self._heard, Gathering()
+            try:
+                await self._database.reads.saw_changes(None if heard.everyone else heard.users)
+            except StoreAway:
+                log.debug("live_changes_without_store")
+            for user_id, changed in heard.users.items():
+                for stream in self._streams.get(UserId(user_id), ()):
+                    stream.tell(changed)
+            if heard.everyone:
+                for stream in self._all():
+                    stream.tell_within(EVERYBODY_WITHIN_S, heard.everyone)
+            for stream in self._operators:
+                stream.tell(heard.operators, heard.signals)
+
+    async def _check_tokens(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(TOKEN_CHECK_S):
+                    await self._look.wait()
+            except TimeoutError:
+                pass
+            self._look.clear()
+            by_token = [stream for stream in self._all() if stream.token_id is not None]
+            if not by_token:
+                continue
+            shown = list({stream.token_id for stream in by_token if stream.token_id is not None})
+            try:
+                async with self._database.connection(LOOKUP_TIMEOUT_S) as connection:
+                    holding = await tokens_holding(connection, shown)
+            except StoreAway:
+                continue  # nobody can revoke a token meanwhile, nor does anything change that a stream would tell
+            for stream in by_token:
+                if stream.token_id not in holding:
+                    stream.end(Ended.TOKEN)
