@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from marketbot.accounts.balances import BalanceSweep
+from marketbot.accounts.balances import BalanceRefresh
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
 from marketbot.cache.namespaces import SharedTables
@@ -76,7 +76,7 @@ EXECUTORS_LOOPS = frozenset(
     {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring"}
 )
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
-"""An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, and no job."""
+"""An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, no keeper's."""
 LOOPS = {Role.PLANNER: PLANNERS_LOOPS, Role.EXECUTOR: EXECUTORS_LOOPS, Role.KEEPER: KEEPERS_LOOPS}
 
 
@@ -104,7 +104,7 @@ class Engine:
     controls: Controls
     connector: Connector
     sweep: Sweep
-    balances: BalanceSweep
+    balances: BalanceRefresh
     locks: AccountLocks
     jobs: JobRunner
     shared: Shared | None = None
@@ -270,7 +270,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             pool, keyring, clients, data.instruments.get, clock, controls.policy, held=reconciler.note_holdings, owned=ownership
         ),
         sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
-        balances=BalanceSweep(pool, keyring, clients, clock, owned=ownership),
+        balances=BalanceRefresh(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
         locks=locks,
         shared=shared,
         jobs=JobRunner(pool, Kinds([retention_kind(pool, retention)]), clock, lambda: ownership.worker),

@@ -259,11 +259,16 @@ def backup_verify(
 
 
 @jobs.command("list")
-def jobs_list(limit: JobLimit = 100, json: Json = False, data_dir: DataDir = None) -> None:
+def jobs_list(
+    kind: Annotated[str | None, typer.Option(help="Of one kind; accounts' own jobs (balance) are shown only so.")] = None,
+    limit: JobLimit = 100,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
     """What waits and runs, the longest due first."""
     from marketbot.cli.jobs import list_jobs
 
-    run_command(json, data_dir, lambda output, settings: list_jobs(output, settings, limit))
+    run_command(json, data_dir, lambda output, settings: list_jobs(output, settings, limit, kind))
 
 
 @jobs.command("dead")
