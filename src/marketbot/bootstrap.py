@@ -26,7 +26,9 @@ from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
 from marketbot.jobs.kinds import Kinds
+from marketbot.jobs.notices import notice_kind, unprotected_kind
 from marketbot.jobs.retention import Retention, retention_kind
+from marketbot.notices.delivery import Courier
 from marketbot.observability import metrics
 from marketbot.observability.execution_watch import ExecutionWatch
 from marketbot.observability.metrics import Stage
@@ -251,6 +253,14 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     if Role.EXECUTOR in settings.roles:
         presence.work = Holdings(ownership, dispatcher, executor, reconciler, keyring, note_slots_changed)
     retention = Retention(settings.retain_orders, settings.retain_refusals, settings.retain_chunks, settings.retain_jobs)
+    loopback = settings.notices_to_loopback
+    kinds = Kinds(
+        [
+            retention_kind(pool, retention),
+            notice_kind(pool, vault, Courier(loopback=loopback), clock, loopback=loopback),
+            unprotected_kind(pool),
+        ]
+    )
     return Engine(
         settings=settings,
         dsn=dsn,
@@ -273,7 +283,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         balances=BalanceRefresh(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
         locks=locks,
         shared=shared,
-        jobs=JobRunner(pool, Kinds([retention_kind(pool, retention)]), clock, lambda: ownership.worker),
+        jobs=JobRunner(pool, kinds, clock, lambda: ownership.worker),
     )
 
 

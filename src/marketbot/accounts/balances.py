@@ -129,7 +129,9 @@ class BalanceRefresh:
                 if reading.error_class is ErrorClass.KEY and job.attempts + 1 >= job.max_attempts:
                     refused[job] = reading
         await readings.write_balances(self._pool, found)
-        await accounts.quarantine_accounts(self._pool, {job.account_id: fault.text for job, fault in refused.items()})
+        await accounts.quarantine_accounts(
+            self._pool, {job.account_id: (job.user_id, fault.text) for job, fault in refused.items()}
+        )
         await account_jobs.settle(self._pool, settled)
         self.read += len(found)
         return len(found)

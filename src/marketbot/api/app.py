@@ -17,6 +17,7 @@ from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
 from marketbot.api.ledger import PostgresLedger
 from marketbot.api.limits import AddressLimit
+from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
@@ -60,7 +61,8 @@ def create_app(
     With ``dsn`` it hears and tells live events (``app.state.events``).
     """
     database = pool if isinstance(pool, Database) else Database(pool)
-    ledger = PostgresLedger(database, vault or Vault.from_file(settings.vault_key_file))
+    safe = vault or Vault.from_file(settings.vault_key_file)
+    ledger = PostgresLedger(database, safe)
     refusals = BatchedRefusalLog(database)
     token = operator_token(settings)
     register_secret(token)
@@ -82,6 +84,8 @@ def create_app(
             "tokens": TokenRegister(database, time, token_sha256(token)),
             "door": UserDoor(database),
             "trusted_proxies": trusted,
+            "vault": safe,
+            "notices_to_loopback": settings.notices_to_loopback,
         }
     )
 
@@ -108,6 +112,7 @@ def create_app(
             accounts_router(),
             trades_router(),
             tokens_router(),
+            notices_router(),
         ],
         state=state,
         lifespan=[lifespan],

@@ -17,6 +17,9 @@ backups = typer.Typer(help="Back the books up, and prove that a backup is good."
 users = typer.Typer(help="Who owns accounts and may use the API.", no_args_is_help=True, rich_markup_mode=None)
 tokens = typer.Typer(help="API tokens of users and operators, each shown once.", no_args_is_help=True, rich_markup_mode=None)
 jobs = typer.Typer(help="Work that waits, and work that was given up.", no_args_is_help=True, rich_markup_mode=None)
+notices = typer.Typer(
+    help="Where users and the operator are told of what went wrong.", no_args_is_help=True, rich_markup_mode=None
+)
 
 GROUPS = {
     "signal": signals,
@@ -26,6 +29,7 @@ GROUPS = {
     "tokens": tokens,
     "backup": backups,
     "jobs": jobs,
+    "notices": notices,
 }
 
 
@@ -293,3 +297,43 @@ def jobs_drop(job_id: Annotated[int, typer.Argument(min=1)], json: Json = False,
     from marketbot.cli.jobs import drop_job
 
     run_command(json, data_dir, lambda output, settings: drop_job(output, settings, job_id))
+
+
+NoticeUser = Annotated[str | None, typer.Option("--user", help="A user's name; none means the operator.")]
+
+
+@notices.command("set")
+def notices_set(
+    url: Annotated[str, typer.Argument(help="An https address on the public internet.")],
+    user: NoticeUser = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Have notices sent to an address, signed; the secret is shown once."""
+    from marketbot.cli.notices import set_hook
+
+    run_command(json, data_dir, lambda output, settings: set_hook(output, settings, url, user))
+
+
+@notices.command("show")
+def notices_show(user: NoticeUser = None, json: Json = False, data_dir: DataDir = None) -> None:
+    """Which host notices go to."""
+    from marketbot.cli.notices import show_hook
+
+    run_command(json, data_dir, lambda output, settings: show_hook(output, settings, user))
+
+
+@notices.command("test")
+def notices_test(user: NoticeUser = None, json: Json = False, data_dir: DataDir = None) -> None:
+    """Send a notice that says nothing; a running service delivers it."""
+    from marketbot.cli.notices import test_hook
+
+    run_command(json, data_dir, lambda output, settings: test_hook(output, settings, user))
+
+
+@notices.command("remove")
+def notices_remove(user: NoticeUser = None, json: Json = False, data_dir: DataDir = None) -> None:
+    """Have nothing sent any more."""
+    from marketbot.cli.notices import remove_hook_of
+
+    run_command(json, data_dir, lambda output, settings: remove_hook_of(output, settings, user))
