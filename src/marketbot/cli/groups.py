@@ -20,6 +20,7 @@ jobs = typer.Typer(help="Work that waits, and work that was given up.", no_args_
 notices = typer.Typer(
     help="Where users and the operator are told of what went wrong.", no_args_is_help=True, rich_markup_mode=None
 )
+policy = typer.Typer(help="The operator's defaults and bounds for every account.", no_args_is_help=True, rich_markup_mode=None)
 
 GROUPS = {
     "signal": signals,
@@ -30,6 +31,7 @@ GROUPS = {
     "backup": backups,
     "jobs": jobs,
     "notices": notices,
+    "policy": policy,
 }
 
 
@@ -337,3 +339,23 @@ def notices_remove(user: NoticeUser = None, json: Json = False, data_dir: DataDi
     from marketbot.cli.notices import remove_hook_of
 
     run_command(json, data_dir, lambda output, settings: remove_hook_of(output, settings, user))
+
+
+@policy.command("show")
+def policy_show(json: Json = False, data_dir: DataDir = None) -> None:
+    """Every setting and its value."""
+    from marketbot.cli.policy import show_policy
+
+    run_command(json, data_dir, show_policy)
+
+
+@policy.command("set")
+def policy_set(
+    changes: Annotated[list[str], typer.Argument(help="NAME=VALUE, as `policy show` names them; repeatable.")],
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change settings, all of them or none: leverage.high=8 max_order_notional=50000 restricted_symbols=BTCUSDT,ETHUSDT."""
+    from marketbot.cli.policy import set_policy
+
+    run_command(json, data_dir, lambda output, settings: set_policy(output, settings, changes))
