@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -130,6 +131,32 @@ async def test_orders_go_first_and_each_page_still_reads_one(bench: Bench) -> No
     await refresh.run_once()
     await make_due(bench)
     assert [await refresh.run_once() for _ in range(4)] == [1, 1, 1, 0]
+
+
+class SlowClock:
+    """Half of a page's time and more passes over each reading."""
+
+    def __init__(self) -> None:
+        self._passed_s = 0.0
+
+    def now(self) -> datetime:
+        self._passed_s += 0.6 * balances.LINE_S
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self._passed_s
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def test_a_page_at_a_slow_venue_ends_in_time(bench: Bench) -> None:
+    world = bench.world
+    refresh = BalanceRefresh(world.pool, world.keyring, world.clients, SlowClock(), reads_per_s=FAST)
+    await connected(bench, 5)
+    await refresh.run_once()
+    await make_due(bench)
+    assert [await refresh.run_once() for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_only_the_owner_of_an_account_sees_its_job(bench: Bench, refresh: BalanceRefresh) -> None:

@@ -111,11 +111,12 @@ class BalanceRefresh:
     async def _read_line(self, market: Market, egress: int, jobs: Sequence[AccountJob]) -> int:
         """Read due accounts of one address at its pace, then write what came of them in one go."""
         rate = self._reads_per_s.get(market.venue, READS_PER_S_OTHERS) * max(MIN_SHARE, self._owned.share(egress))
+        until_s = self._clock.monotonic() + LINE_S
         found, settled, refused = list[BalanceRow](), list[Settled](), dict[AccountJob, VenueFault]()
         for place, job in enumerate(jobs[: max(1, min(MAX_LINE, int(rate * LINE_S)))]):
             if place:
-                if self._is_busy():
-                    break  # orders go first; the rest stays due, and each page still reads one
+                if self._is_busy() or self._clock.monotonic() >= until_s:
+                    break  # orders go first, and a slow venue holds no other up; the rest stays due
                 await self._clock.sleep(1 / rate)
             if not self._owned.owns(egress, job.account_id):
                 continue  # its new owner does it
