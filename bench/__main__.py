@@ -66,13 +66,10 @@ def _measure(wanted: set[str]) -> list[Row]:
         rows += asyncio.run(measure_disk(4_000))
     if wanted & {*OF_DOOR}:
         rows += asyncio.run(measure_door())
-<<<<<<< HEAD
     if wanted & {*OF_SOAK}:
         rows += asyncio.run(measure_soak())
-=======
     if wanted & {*OF_CROWD}:
         rows += asyncio.run(measure_crowd())
->>>>>>> live
     return [{key: row[key] for key in ("name", "value", "unit", "goal", "met", "how")} for row in rows if row["name"] in wanted]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from marketbot.accounts.balances import BalanceSweep
+from marketbot.accounts.balances import BalanceRefresh
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
 from marketbot.cache.events import EventBus
@@ -27,7 +27,9 @@ from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
 from marketbot.jobs.kinds import Kinds
+from marketbot.jobs.notices import notice_kind, unprotected_kind
 from marketbot.jobs.retention import Retention, retention_kind
+from marketbot.notices.delivery import Courier
 from marketbot.observability import metrics
 from marketbot.observability.execution_watch import ExecutionWatch
 from marketbot.observability.metrics import Stage
@@ -78,7 +80,7 @@ EXECUTORS_LOOPS = frozenset(
     {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live"}
 )
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
-"""An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, and no job."""
+"""An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, no keeper's."""
 LOOPS = {Role.PLANNER: PLANNERS_LOOPS, Role.EXECUTOR: EXECUTORS_LOOPS, Role.KEEPER: KEEPERS_LOOPS}
 
 
@@ -106,7 +108,7 @@ class Engine:
     controls: Controls
     connector: Connector
     sweep: Sweep
-    balances: BalanceSweep
+    balances: BalanceRefresh
     locks: AccountLocks
     jobs: JobRunner
     live: LiveNotes
@@ -262,6 +264,14 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     if Role.EXECUTOR in settings.roles:
         presence.work = Holdings(ownership, dispatcher, executor, reconciler, keyring, note_slots_changed)
     retention = Retention(settings.retain_orders, settings.retain_refusals, settings.retain_chunks, settings.retain_jobs)
+    loopback = settings.notices_to_loopback
+    kinds = Kinds(
+        [
+            retention_kind(pool, retention),
+            notice_kind(pool, vault, Courier(loopback=loopback), clock, loopback=loopback),
+            unprotected_kind(pool),
+        ]
+    )
     return Engine(
         settings=settings,
         dsn=dsn,
@@ -291,11 +301,11 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             tell=live,
         ),
         sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
-        balances=BalanceSweep(pool, keyring, clients, clock, owned=ownership),
+        balances=BalanceRefresh(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
         locks=locks,
         live=live,
         shared=shared,
-        jobs=JobRunner(pool, Kinds([retention_kind(pool, retention)]), clock, lambda: ownership.worker),
+        jobs=JobRunner(pool, kinds, clock, lambda: ownership.worker),
     )
 
 

@@ -33,7 +33,7 @@ async def serve(settings: Settings, dsn: str) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     open_traces(settings.otlp_endpoint, "marketbot-engine")
     engine = await build_engine(settings, dsn)
-    memory = MemoryWatch(settings.memory_bound_mb, stopped)
+    memory = MemoryWatch(settings.memory_bound_mb, stopped.set)
     watching = asyncio.create_task(memory.run(), name="memory")
     metrics = await serve_metrics(settings.metrics_host, settings.metrics_port, token_sha256(operator_token(settings)))
     try:

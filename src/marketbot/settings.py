@@ -144,6 +144,9 @@ class Settings(BaseSettings):
     otlp_endpoint: str | None = None
     """A collector of OpenTelemetry traces (``http://127.0.0.1:4318``); needs the extra ``otel``. None: no traces."""
 
+    notices_to_loopback: bool = False
+    """Whether notices may be sent to this machine's own addresses, as to a relay that runs here; otherwise to the public internet alone."""
+
     backup_dir: Path | None = None
     """Where backups are put; none means ``backups`` in the data directory."""
     backup_key_file: Path | None = None

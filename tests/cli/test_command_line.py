@@ -73,6 +73,8 @@ def test_help_is_quick_and_names_every_command(run: Run) -> None:
         "resume",
         "backup",
         "jobs",
+        "notices",
+        "policy",
         "restore",
         "doctor",
     ):
@@ -314,3 +316,55 @@ async def _write(database: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def test_the_policy_is_shown_and_changed_whole_or_not_at_all(run: Run) -> None:
+    run("source", "add", "momentum")
+    before = _json(run("policy", "show", "--json"))
+    assert (before["policy"]["leverage"]["high"], before["changed_at"]) == ("10", None)
+    done = _json(
+        run("policy", "set", "leverage.high=8", "max_order_notional=50000.5", "restricted_symbols=btcusdt,ETHUSDT", "--json")
+    )
+    assert done["changed"] == {
+        "leverage": {"before": {"default": "5", "low": "1", "high": "10"}, "after": {"default": "5", "low": "1", "high": "8"}},
+        "max_order_notional": {"before": "100000", "after": "50000.5"},
+        "restricted_symbols": {"before": [], "after": ["BTCUSDT", "ETHUSDT"]},
+    }
+    assert "leverage.high" in run("policy", "show").stdout
+    refused = run("policy", "set", "operations_per_minute=20", "stop_multiplier.high=40", "--json")
+    assert (refused.returncode, _json(refused)["error"]["reason"]) == (1, "REFUSED")
+    assert "below 100 %" in _json(refused)["error"]["message"]
+    now = _json(run("policy", "show", "--json"))["policy"]
+    assert now == done["policy"]
+    assert now["operations_per_minute"] == 10
+    assert _json(run("policy", "set", "restricted_symbols=", "--json"))["policy"]["restricted_symbols"] == []
+    assert "Nothing is different" in run("policy", "set", "leverage.high=8").stdout
+    for wrong in ("leverage=8", "leverage.middle=8", "leverage.high", "luck=7"):
+        assert _json(run("policy", "set", wrong, "--json"))["error"]["reason"] == "USAGE"
+    twice = run("policy", "set", "leverage.high=8", "leverage.high=9", "--json")
+    assert (twice.returncode, _json(twice)["error"]["reason"]) == (2, "USAGE")
+
+
+def test_notices_have_one_address_each_whose_secret_is_shown_once(run: Run) -> None:
+    run("source", "add", "momentum")
+    run("users", "add", "ana")
+    assert _json(run("notices", "show", "--json"))["hook"] is None
+    assert _json(run("notices", "test", "--json"))["error"]["reason"] == "NOT_FOUND"
+    url = "https://hooks.example.com/services/a-secret-path"
+    made = run("notices", "set", url, "--json")
+    assert (_json(made)["host"], _json(made)["secret"][:6]) == ("hooks.example.com", "whsec_")
+    assert _json(run("notices", "set", url, "--user", "ana", "--json"))["user_id"] == 1
+    shown = run("notices", "show", "--user", "ana", "--json")
+    assert _json(shown)["hook"]["host"] == "hooks.example.com"
+    for text in (made.stdout, shown.stdout, shown.stderr):
+        assert "a-secret-path" not in text
+    assert run("notices", "test").returncode == 0
+    waiting = _json(run("jobs", "list", "--kind", "notice", "--json"))["jobs"]
+    assert [job["kind"] for job in waiting] == ["notice"]
+    for refused in ("http://hooks.example.com/", "https://10.0.0.7/x", "https://127.0.0.1/x"):
+        done = run("notices", "set", refused, "--json")
+        assert (done.returncode, _json(done)["error"]["reason"]) == (2, "USAGE")
+    allowed = run("notices", "set", "https://127.0.0.1:8443/x", "--json", MARKETBOT_NOTICES_TO_LOOPBACK="true")
+    assert _json(allowed)["host"] == "127.0.0.1:8443"
+    assert run("notices", "remove", "--user", "ana").returncode == 0
+    assert _json(run("notices", "remove", "--user", "ana", "--json"))["error"]["reason"] == "NOT_FOUND"

@@ -1,15 +1,11 @@
-"""The rounds find what happened: fired stops at once, balances when they are old."""
+"""The rounds find what happened: fired stops at once."""
 
 from __future__ import annotations
-
-from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from tests.accounts.world import MARKETS
 from tests.reconciliation.bench import Bench
 
-from marketbot.accounts.balances import BalanceSweep
 from marketbot.domain.ids import AccountId
 from marketbot.domain.signal import Action
 from marketbot.ports import OwnsAll
@@ -35,18 +31,6 @@ async def test_fired_stops_are_found_by_the_price(bench: Bench, sweep: Sweep) ->
     assert [tuple(row) for row in rows] == [("closed", "stop_loss")] * len(MARKETS)
     assert await sweep.look_at_crossed() == 0
     assert await sweep.look_at_holding() == 0
-
-
-async def test_old_balances_are_read_again(bench: Bench) -> None:
-    [account_id] = await bench.world.bring_in([{"venue": "bybit", "environment": "testnet", "balance": "500"}])
-    await bench.connect_all()
-    sweep = BalanceSweep(bench.world.pool, bench.world.keyring, bench.world.clients, bench.world.clock)
-    assert await sweep.run_once() == 0
-    at_venue = (await bench.world.control("GET", "/accounts"))["accounts"][0]["account_id"]
-    await bench.world.control("POST", f"/accounts/{at_venue}", {"balance": "750"})
-    assert await sweep.run_once(older_than=timedelta(0)) == 1
-    found = await bench.world.pool.fetchval("SELECT wallet_balance FROM account_reading WHERE account_id = $1", account_id)
-    assert found == Decimal(750)
 
 
 class LeavingAll(OwnsAll):

@@ -18,6 +18,7 @@ HOT: Mapping[str, str] = {
     "append_order_events": "every order, several times",
     "append_outcomes": "every account of a signal",
     "claim_chunks": "every round of a worker",
+    "due_account_jobs": "every round of balances",
     "end_job": "every job",
     "finish_chunk": "every chunk",
     "claim_jobs": "every round of a keeper",
@@ -38,6 +39,7 @@ HOT: Mapping[str, str] = {
     "prune_refusals": "every batch of retention",
     "quarantine": "every refused key",
     "live_workers": "five times a second, for ever",
+    "settle_account_jobs": "every round of balances",
     "set_leverage": "every account's first entry",
     "signals_to_prune": "every page of retention",
     "split_chunk": "every chunk whose accounts changed hands",
@@ -48,13 +50,16 @@ HOT: Mapping[str, str] = {
     "write_foreign_position": "every position of a person's",
 }
 COLD: Mapping[str, str] = {
+    "ask_unprotected_notices": "six times a minute: reads the positions that are unprotected",
     "accounts_crossed": "a round of the sweep: reads the open positions, all of them",
     "accounts_holding": "a round of the sweep: reads the open positions, all of them",
     "accounts_to_connect": "looks through the accounts that wait; a page at a time",
     "changed_since": "one user who comes back to a stream; tests/users/test_statements.py looks at it behind the wall",
     "change_account_settings": "one account, by its key, when its owner wishes",
     "imported_accounts": "an import",
+    "plan_account_jobs": "twice a minute: looks through the accounts",
     "replace_follows": "an import",
+    "unplan_account_jobs": "twice a minute: looks through the accounts",
     "upsert_accounts": "an import",
 }
 
@@ -66,7 +71,7 @@ GROWING = frozenset(
 
 PARTIAL = frozenset(
     {"chunk_ready", "chunk_claimed", "chunk_open", "signal_open", "position_open", "position_unprotected"}
-    | {"job_due", "job_dead"}
+    | {"job_due", "job_due_anywhere", "job_due_at_owner", "job_dead"}
 )
 """Indexes that hold only what is open: walking one whole is reading what there is to do."""
 

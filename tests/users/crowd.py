@@ -46,7 +46,8 @@ SELECT account_id, symbol, 'long', user_id, 1, 'protected', 0.5, 100, 98, now() 
 INSERT INTO position (account_id, symbol, side, user_id, protection, qty, entry_price, opened_at, closed_at, realized_pnl)
 SELECT account_id, 'SOLUSDT', 'short', user_id, 'closed', 0, 100, now(), now(), -2.5 FROM account;
 INSERT INTO realized_result (account_id, closed_at, symbol, side, user_id, signal_id, result)
-SELECT account_id, now() - make_interval(secs => n), 'BTCUSDT', 'long', user_id, 1, 1.25 FROM account, generate_series(1, 4) n
+SELECT account_id, now() - make_interval(secs => n), 'BTCUSDT', 'long', user_id, 1, 1.25 FROM account, generate_series(1, 4) n;
+INSERT INTO notice_hook (user_id, host, url_sealed, secret_sealed) SELECT user_id, 'hooks.example', 'sealed', 'sealed' FROM app_user
 """
 
 

@@ -163,6 +163,19 @@ async def _say_again_and_again(faces: Faces) -> None:
         await asyncio.sleep(0.02)
 
 
+async def notices(faces: Faces) -> None:
+    """Each has an address of their own, and the other neither sees it nor can take it away."""
+    for token, host in ((faces.ana, "ana.example"), (faces.rui, "rui.example")):
+        made = await faces.ask("PUT", "/v1/notices", token, {"url": f"https://{host}/a/secret/path"})
+        assert (made.status, made.json["hook"]["host"]) == (200, host)
+        assert b"secret/path" not in made.body
+    assert (await faces.get("/v1/notices", faces.ana)).json["hook"]["host"] == "ana.example"
+    assert (await faces.ask("DELETE", "/v1/notices", faces.rui)).status == 200
+    assert (await faces.ask("DELETE", "/v1/notices", faces.rui)).status == 404
+    assert (await faces.get("/v1/notices", faces.rui)).json["hook"] is None
+    assert (await faces.get("/v1/notices", faces.ana)).json["hook"]["host"] == "ana.example"
+
+
 TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/me"): me,
     ("GET", "/v1/accounts"): accounts,
@@ -176,6 +189,9 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/events"): events,
     ("POST", "/v1/tokens"): new_token,
     ("DELETE", "/v1/tokens/{token_id:int}"): revoked_token,
+    ("GET", "/v1/notices"): notices,
+    ("PUT", "/v1/notices"): notices,
+    ("DELETE", "/v1/notices"): notices,
 }
 
 
@@ -200,7 +216,7 @@ async def test_it_holds_without_the_wall_too(database: str, tmp_path: Path, monk
 
     monkeypatch.setattr("marketbot.api.user_door.find_wall", none)
     async with faces_of(database, tmp_path) as made:
-        for attempt in TRIED.values():
+        for attempt in dict.fromkeys(TRIED.values()):
             await attempt(made)
 
 

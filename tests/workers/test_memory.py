@@ -22,7 +22,7 @@ PATIENCE_S = 60.0
 
 async def test_the_bound_stops_the_process_once_it_is_near() -> None:
     stopped, held = asyncio.Event(), 0
-    watch = MemoryWatch(100, stopped, read=lambda: held, every_s=0.001, young_s=0.0)
+    watch = MemoryWatch(100, stopped.set, read=lambda: held, every_s=0.001, young_s=0.0)
     task = asyncio.create_task(watch.run())
     for _ in range(20):
         await asyncio.sleep(0)
@@ -45,7 +45,7 @@ async def test_a_young_process_is_not_replaced_but_tells_that_its_bound_is_too_l
         return 10 * MIB
 
     with structlog.testing.capture_logs() as logs:
-        task = asyncio.create_task(MemoryWatch(1, stopped, read=read, every_s=0.0, young_s=PATIENCE_S * 10).run())
+        task = asyncio.create_task(MemoryWatch(1, stopped.set, read=read, every_s=0.0, young_s=PATIENCE_S * 10).run())
         while looked < 5:  # noqa: ASYNC110 - it is counted by a callback
             await asyncio.sleep(0)
         task.cancel()
@@ -56,7 +56,7 @@ async def test_a_young_process_is_not_replaced_but_tells_that_its_bound_is_too_l
 async def test_no_bound_and_no_way_to_read_are_no_reason_to_stop() -> None:
     for bound, held in ((0, 10 * MIB), (1, None)):
         stopped = asyncio.Event()
-        await MemoryWatch(bound, stopped, read=lambda held=held: held, every_s=0.0, young_s=0.0).run()
+        await MemoryWatch(bound, stopped.set, read=lambda held=held: held, every_s=0.0, young_s=0.0).run()
         assert not stopped.is_set()
 
 
@@ -79,7 +79,7 @@ from marketbot.workers.memory import MemoryWatch
 
 async def main():
     stopped = asyncio.Event()
-    watch = MemoryWatch(1, stopped, every_s=0.01, young_s=0.0)
+    watch = MemoryWatch(1, stopped.set, every_s=0.01, young_s=0.0)
     asyncio.create_task(watch.run())
     starts = pathlib.Path(sys.argv[1])
     starts.write_text(starts.read_text() + "x")

@@ -257,7 +257,8 @@ class Connector:
             await readings.touch_leverages(self._pool, ids)
             await rows.mark_ready(self._pool, ids)
         await rows.quarantine_accounts(
-            self._pool, {account.account_id: result.reason for account, result in done if isinstance(result, Refused)}
+            self._pool,
+            {account.account_id: (account.user_id, result.reason) for account, result in done if isinstance(result, Refused)},
         )
         self._tell({account.user_id for account, result in done if not isinstance(result, NotNow)}, Changed.ACCOUNTS)
         for account, result in done:

@@ -6,9 +6,10 @@ from litestar import Response, Router, get, patch
 
 from marketbot.accounts.settings import SettingProblem, range_text, read_settings
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by, user_of
-from marketbot.api.answers import json_answer, page_answer
+from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
-from marketbot.api.paging import MAX_ID, read_cursor, read_limit
+from marketbot.api.lists import own_page
+from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.user_door import UserDoor
 from marketbot.domain.ids import AccountId
@@ -36,12 +37,13 @@ async def show_me(request: ApiRequest) -> Response[bytes]:
 @get("/v1/accounts", opt=demands(Scope.ACCOUNTS_READ))
 async def list_accounts(request: ApiRequest) -> Response[bytes]:
     """The user's accounts by ascending id."""
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, "accounts", (0,))
-    user_id = user_of(request)
-    rows, simulated = await door.read(user_id, lambda connection: list_own_accounts(connection, user_id, AccountId(after), limit))
-    return page_answer("accounts", rows, (rows[-1].account_id,) if len(rows) == limit else None, simulated=simulated)
+    return await own_page(
+        request,
+        "accounts",
+        IdKey(),
+        lambda connection, user_id, after, limit: list_own_accounts(connection, user_id, AccountId(after.above), limit),
+        lambda row: (row.account_id,),
+    )
 
 
 @get("/v1/accounts/{account_id:int}", opt=demands(Scope.ACCOUNTS_READ))

@@ -19,6 +19,7 @@ from marketbot.api.identity import TokenRegister
 from marketbot.api.ledger import PostgresLedger
 from marketbot.api.limits import AddressLimit
 from marketbot.api.live_hub import LiveHub
+from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
@@ -62,7 +63,8 @@ def create_app(
     With ``dsn`` it hears live events and passes them on to streams (``app.state.live``).
     """
     database = pool if isinstance(pool, Database) else Database(pool)
-    ledger = PostgresLedger(database, vault or Vault.from_file(settings.vault_key_file))
+    safe = vault or Vault.from_file(settings.vault_key_file)
+    ledger = PostgresLedger(database, safe)
     refusals = BatchedRefusalLog(database)
     token = operator_token(settings)
     register_secret(token)
@@ -86,6 +88,8 @@ def create_app(
             "tokens": TokenRegister(database, time, token_sha256(token), hub.look_at_tokens),
             "door": UserDoor(database),
             "trusted_proxies": trusted,
+            "vault": safe,
+            "notices_to_loopback": settings.notices_to_loopback,
         }
     )
 
@@ -115,6 +119,7 @@ def create_app(
             trades_router(),
             tokens_router(),
             events_router(),
+            notices_router(),
         ],
         state=state,
         lifespan=[lifespan],

@@ -8,14 +8,14 @@ from litestar import Response, Router, delete, get, post
 
 from marketbot.accounts.api_token import make_token
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by
-from marketbot.api.answers import json_answer, page_answer
+from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.identity import TokenRegister
-from marketbot.api.paging import MAX_ID, read_cursor, read_limit
+from marketbot.api.lists import everybodys_page
+from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_token_wish
-from marketbot.api.user_door import UserDoor
 from marketbot.domain.ids import UserId
 from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope
 from marketbot.observability.logs import logger
@@ -28,14 +28,7 @@ log = logger(__name__)
 @get("/v1/operator/tokens", opt=demands(Scope.OPERATOR_READ))
 async def show_all_tokens(request: ApiRequest) -> Response[bytes]:
     """Everybody's tokens by ascending id, without the tokens themselves."""
-    database: Database = request.app.state.database
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, "tokens", (0,))
-    async with database.connection() as connection:
-        rows = await list_all_tokens(connection, after, limit)
-        simulated = await door.simulated(connection)
-    return page_answer("tokens", rows, (rows[-1].token_id,) if len(rows) == limit else None, simulated=simulated)
+    return await everybodys_page(request, "tokens", list_all_tokens, lambda row: row.token_id)
 
 
 @post("/v1/operator/tokens", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)

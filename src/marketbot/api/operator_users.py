@@ -5,14 +5,14 @@ from __future__ import annotations
 from litestar import Response, Router, get, patch, post
 
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by
-from marketbot.api.answers import json_answer, page_answer
+from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.identity import TokenRegister
-from marketbot.api.paging import MAX_ID, read_cursor, read_limit
+from marketbot.api.lists import everybodys_page
+from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_name
-from marketbot.api.user_door import UserDoor
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
@@ -24,14 +24,9 @@ log = logger(__name__)
 
 @get("/v1/operator/users", opt=demands(Scope.OPERATOR_READ))
 async def show_users(request: ApiRequest) -> Response[bytes]:
-    database: Database = request.app.state.database
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, "users", (0,))
-    async with database.connection() as connection:
-        rows = await list_users(connection, UserId(after), limit)
-        simulated = await door.simulated(connection)
-    return page_answer("users", rows, (rows[-1].user_id,) if len(rows) == limit else None, simulated=simulated)
+    return await everybodys_page(
+        request, "users", lambda connection, after, limit: list_users(connection, UserId(after), limit), lambda row: row.user_id
+    )
 
 
 @post("/v1/operator/users", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
@@ -79,15 +74,12 @@ async def patch_user(request: ApiRequest) -> Response[bytes]:
 
 @get("/v1/operator/accounts", opt=demands(Scope.OPERATOR_READ))
 async def show_accounts(request: ApiRequest) -> Response[bytes]:
-    database: Database = request.app.state.database
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, "accounts", (0,))
-    async with database.connection() as connection:
-        rows = await list_all_accounts(connection, AccountId(after), limit)
-        simulated = await door.simulated(connection)
-    key = (rows[-1].account_id,) if len(rows) == limit else None
-    return page_answer("accounts", rows, key, simulated=simulated)
+    return await everybodys_page(
+        request,
+        "accounts",
+        lambda connection, after, limit: list_all_accounts(connection, AccountId(after), limit),
+        lambda row: row.account_id,
+    )
 
 
 def operator_users_router() -> Router:

@@ -10,7 +10,8 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,6 +22,12 @@ MAX_TEXT_CHARS = 64
 """Of a text in a cursor: a symbol, a side."""
 MAX_ID = 2**63 - 1
 MAX_DIGITS = 19
+
+
+class IdKey(NamedTuple):
+    """A place in a list by ascending id."""
+
+    above: int = 0
 
 
 class ParameterInvalid(Exception):
@@ -73,6 +80,8 @@ def _value(value: Any, like: Any) -> Any:
         if time.tzinfo is None or not 1 < time.year < 9999:
             raise ValueError
         return time
+    if isinstance(like, StrEnum):
+        return type(like)(value)
     if type(value) is not type(like):
         raise ValueError
     if isinstance(value, int) and not 0 <= value <= MAX_ID:

@@ -1,7 +1,7 @@
 """Runs the HTTP face: granian's HTTP engine inside this process's own event loop.
 
-SIGTERM drains first (``api.draining``), because somebody else goes on serving; SIGINT, or a second SIGTERM, ends without that time,
-because everything ends. Both finish the requests in hand.
+SIGTERM drains first (``api.draining``), because somebody else goes on serving; so does a memory bound that is near, for the process is
+replaced. SIGINT, or a second SIGTERM, ends without that time, because everything ends. All finish the requests in hand.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ log = logger(__name__)
 
 
 async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = None) -> int:
-    """Serve until ``stop`` is set, or until SIGTERM (drained) or SIGINT (at once) when none is given; return the status to exit with.
+    """Serve until ``stop`` is set, or until SIGTERM (drained) or SIGINT (at once) when none is given, or until the memory bound is near
+    (drained); return the status to exit with.
 
     The database need not be there yet: until it is, signals are answered 503.
     """
@@ -70,12 +71,20 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
         http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000, max_buffer_size=HEADER_BUFFER_BYTES),
         log_enabled=False,
     )
-    stopped = stop or _stop_on_signal(draining, settings.api_drain_s)
+    stopped = stop or asyncio.Event()
+
+    def leave() -> None:
+        _leave(draining, stopped, settings.api_drain_s)
+
+    if stop is None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, leave)
+        loop.add_signal_handler(signal.SIGINT, stopped.set)
     if shared is not None:
         await shared.start()
     serving = asyncio.ensure_future(server.serve())
     stopping = asyncio.ensure_future(stopped.wait())
-    memory = MemoryWatch(settings.memory_bound_mb, stopped)
+    memory = MemoryWatch(settings.memory_bound_mb, leave)
     watching = asyncio.ensure_future(memory.run())
     try:
         log.info("api_started", host=settings.api_host, port=settings.api_port)
@@ -103,21 +112,14 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
     return memory.status
 
 
-def _stop_on_signal(draining: Draining, drain_s: float) -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def drain() -> None:
-        if draining.begun.is_set():
-            stop.set()
-            return
-        draining.begin()
-        log.info("api_draining", seconds=drain_s)
-        loop.call_later(drain_s, stop.set)
-
-    loop.add_signal_handler(signal.SIGTERM, drain)
-    loop.add_signal_handler(signal.SIGINT, stop.set)
-    return stop
+def _leave(draining: Draining, stopped: asyncio.Event, drain_s: float) -> None:
+    """Be unready for ``drain_s``, then stop; asked a second time, stop now."""
+    if draining.begun.is_set():
+        stopped.set()
+        return
+    draining.begin()
+    log.info("api_draining", seconds=drain_s)
+    asyncio.get_running_loop().call_later(drain_s, stopped.set)
 
 
 def _allow_files() -> None:

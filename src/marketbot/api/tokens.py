@@ -8,10 +8,11 @@ from litestar import Response, Router, delete, get, post
 
 from marketbot.accounts.api_token import make_token
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by, user_of
-from marketbot.api.answers import json_answer, page_answer
+from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.identity import TokenRegister
-from marketbot.api.paging import MAX_ID, read_cursor, read_limit
+from marketbot.api.lists import own_page
+from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_token_wish
 from marketbot.api.user_door import UserDoor
@@ -25,12 +26,13 @@ log = logger(__name__)
 @get("/v1/tokens", opt=demands(Scope.ACCOUNTS_READ))
 async def list_tokens(request: ApiRequest) -> Response[bytes]:
     """The user's tokens by ascending id, without the tokens themselves."""
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, "tokens", (0,))
-    user_id = user_of(request)
-    rows, simulated = await door.read(user_id, lambda connection: list_own_tokens(connection, user_id, after, limit))
-    return page_answer("tokens", rows, (rows[-1].token_id,) if len(rows) == limit else None, simulated=simulated)
+    return await own_page(
+        request,
+        "tokens",
+        IdKey(),
+        lambda connection, user_id, after, limit: list_own_tokens(connection, user_id, after.above, limit),
+        lambda row: (row.token_id,),
+    )
 
 
 @post("/v1/tokens", opt=demands(Scope.TOKENS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)

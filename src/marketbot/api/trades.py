@@ -7,16 +7,15 @@ from typing import Any
 
 from litestar import Response, Router, get
 
-from marketbot.api.admission import ApiRequest, admit, demands, spoken_by, user_of
-from marketbot.api.answers import page_answer
-from marketbot.api.paging import ParameterInvalid, read_cursor, read_flag, read_limit
-from marketbot.api.user_door import UserDoor
+from marketbot.api.admission import ApiRequest, admit, demands, spoken_by
+from marketbot.api.lists import own_page
+from marketbot.api.paging import read_flag
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
-from marketbot.domain.side import PositionSide
 from marketbot.store.user_trades import (
     IntentKey,
+    OrdersRow,
     PositionKey,
     ResultKey,
     SignalRow,
@@ -32,62 +31,43 @@ _SIGNAL_FIELDS = tuple(field.name for field in fields(SignalRow))
 @get("/v1/signals", opt=demands(Scope.ORDERS_READ))
 async def show_signals(request: ApiRequest) -> Response[bytes]:
     """What became of signals at the user's accounts, with the reason in words; newest first."""
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    after = IntentKey(*read_cursor(request.query_params, "signals", IntentKey()))
-    user_id = user_of(request)
-    rows, simulated = await door.read(user_id, lambda connection: list_signals(connection, user_id, after, limit))
-    key = IntentKey(rows[-1].planned_at, rows[-1].signal_id, rows[-1].account_id) if len(rows) == limit else None
     spoken = spoken_by(request)
-    return page_answer("signals", [_with_text(row, spoken) for row in rows], key, simulated=simulated)
+    return await own_page(request, "signals", IntentKey(), list_signals, _intent_key, lambda row: _with_text(row, spoken))
 
 
 @get("/v1/orders", opt=demands(Scope.ORDERS_READ))
 async def show_orders(request: ApiRequest) -> Response[bytes]:
     """Orders by signal and account, every leg and attempt; newest first."""
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    after = IntentKey(*read_cursor(request.query_params, "orders", IntentKey()))
-    user_id = user_of(request)
-    rows, simulated = await door.read(user_id, lambda connection: list_orders(connection, user_id, after, limit))
-    key = IntentKey(rows[-1].planned_at, rows[-1].signal_id, rows[-1].account_id) if len(rows) == limit else None
-    return page_answer("orders", rows, key, simulated=simulated)
+    return await own_page(request, "orders", IntentKey(), list_orders, _intent_key)
 
 
 @get("/v1/positions", opt=demands(Scope.ORDERS_READ))
 async def show_positions(request: ApiRequest) -> Response[bytes]:
     """Open positions by account and symbol; ``closed=true`` adds those that ended."""
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
     closed = read_flag(request.query_params, "closed")
-    account_id, symbol, side = read_cursor(request.query_params, "positions", PositionKey())
-    after = PositionKey(account_id, symbol, _side(side))
-    user_id = user_of(request)
-    rows, simulated = await door.read(
-        user_id, lambda connection: list_positions(connection, user_id, after, limit, closed=closed)
+    return await own_page(
+        request,
+        "positions",
+        PositionKey(),
+        lambda connection, user_id, after, limit: list_positions(connection, user_id, after, limit, closed=closed),
+        lambda row: (row.account_id, row.symbol, row.side),
     )
-    key = PositionKey(rows[-1].account_id, rows[-1].symbol, rows[-1].side) if len(rows) == limit else None
-    return page_answer("positions", rows, key, simulated=simulated)
 
 
 @get("/v1/results", opt=demands(Scope.ORDERS_READ))
 async def show_results(request: ApiRequest) -> Response[bytes]:
     """What closed positions gained or lost, before fees; newest first."""
-    door: UserDoor = request.app.state.door
-    limit = read_limit(request.query_params)
-    closed_at, account_id, symbol, side = read_cursor(request.query_params, "results", ResultKey())
-    after = ResultKey(closed_at, account_id, symbol, _side(side))
-    user_id = user_of(request)
-    rows, simulated = await door.read(user_id, lambda connection: list_results(connection, user_id, after, limit))
-    last = rows[-1] if len(rows) == limit else None
-    key = None if last is None else ResultKey(last.closed_at, last.account_id, last.symbol, last.side)
-    return page_answer("results", rows, key, simulated=simulated)
+    return await own_page(
+        request,
+        "results",
+        ResultKey(),
+        list_results,
+        lambda row: (row.closed_at, row.account_id, row.symbol, row.side),
+    )
 
 
-def _side(text: str) -> str:
-    if text not in (PositionSide.LONG, PositionSide.SHORT):
-        raise ParameterInvalid("after is no cursor of this list")
-    return text
+def _intent_key(row: SignalRow | OrdersRow) -> IntentKey:
+    return IntentKey(row.planned_at, row.signal_id, row.account_id)
 
 
 def _with_text(row: SignalRow, spoken: Language) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from marketbot.domain.notice import Notice
+from marketbot.store.notices import ask
 from marketbot.store.pool import Connection
 
 KEPT_FOR = timedelta(days=400)
@@ -57,6 +59,9 @@ async def note_good(connection: Connection, made_at: datetime, name: str, size: 
 
 
 async def note_failed(connection: Connection, started_at: datetime, detail: str) -> None:
-    await connection.execute(
-        "INSERT INTO backup_run (started_at, succeeded, detail) VALUES ($1, false, $2)", started_at, detail[:MAX_DETAIL]
-    )
+    """Write an attempt down that failed. It is tried again soon; the operator is told once an hour."""
+    async with connection.transaction():
+        await connection.execute(
+            "INSERT INTO backup_run (started_at, succeeded, detail) VALUES ($1, false, $2)", started_at, detail[:MAX_DETAIL]
+        )
+        await ask(connection, None, Notice.BACKUP_FAILED, f"{started_at:%Y-%m-%dT%H}", {"detail": detail[:MAX_DETAIL]})

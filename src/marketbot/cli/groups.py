@@ -17,6 +17,10 @@ backups = typer.Typer(help="Back the books up, and prove that a backup is good."
 users = typer.Typer(help="Who owns accounts and may use the API.", no_args_is_help=True, rich_markup_mode=None)
 tokens = typer.Typer(help="API tokens of users and operators, each shown once.", no_args_is_help=True, rich_markup_mode=None)
 jobs = typer.Typer(help="Work that waits, and work that was given up.", no_args_is_help=True, rich_markup_mode=None)
+notices = typer.Typer(
+    help="Where users and the operator are told of what went wrong.", no_args_is_help=True, rich_markup_mode=None
+)
+policy = typer.Typer(help="The operator's defaults and bounds for every account.", no_args_is_help=True, rich_markup_mode=None)
 
 GROUPS = {
     "signal": signals,
@@ -26,6 +30,8 @@ GROUPS = {
     "tokens": tokens,
     "backup": backups,
     "jobs": jobs,
+    "notices": notices,
+    "policy": policy,
 }
 
 
@@ -259,11 +265,16 @@ def backup_verify(
 
 
 @jobs.command("list")
-def jobs_list(limit: JobLimit = 100, json: Json = False, data_dir: DataDir = None) -> None:
+def jobs_list(
+    kind: Annotated[str | None, typer.Option(help="Of one kind; accounts' own jobs (balance) are shown only so.")] = None,
+    limit: JobLimit = 100,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
     """What waits and runs, the longest due first."""
     from marketbot.cli.jobs import list_jobs
 
-    run_command(json, data_dir, lambda output, settings: list_jobs(output, settings, limit))
+    run_command(json, data_dir, lambda output, settings: list_jobs(output, settings, limit, kind))
 
 
 @jobs.command("dead")
@@ -288,3 +299,63 @@ def jobs_drop(job_id: Annotated[int, typer.Argument(min=1)], json: Json = False,
     from marketbot.cli.jobs import drop_job
 
     run_command(json, data_dir, lambda output, settings: drop_job(output, settings, job_id))
+
+
+NoticeUser = Annotated[str | None, typer.Option("--user", help="A user's name; none means the operator.")]
+
+
+@notices.command("set")
+def notices_set(
+    url: Annotated[str, typer.Argument(help="An https address on the public internet.")],
+    user: NoticeUser = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Have notices sent to an address, signed; the secret is shown once."""
+    from marketbot.cli.notices import set_hook
+
+    run_command(json, data_dir, lambda output, settings: set_hook(output, settings, url, user))
+
+
+@notices.command("show")
+def notices_show(user: NoticeUser = None, json: Json = False, data_dir: DataDir = None) -> None:
+    """Which host notices go to."""
+    from marketbot.cli.notices import show_hook
+
+    run_command(json, data_dir, lambda output, settings: show_hook(output, settings, user))
+
+
+@notices.command("test")
+def notices_test(user: NoticeUser = None, json: Json = False, data_dir: DataDir = None) -> None:
+    """Send a notice that says nothing; a running service delivers it."""
+    from marketbot.cli.notices import test_hook
+
+    run_command(json, data_dir, lambda output, settings: test_hook(output, settings, user))
+
+
+@notices.command("remove")
+def notices_remove(user: NoticeUser = None, json: Json = False, data_dir: DataDir = None) -> None:
+    """Have nothing sent any more."""
+    from marketbot.cli.notices import remove_hook_of
+
+    run_command(json, data_dir, lambda output, settings: remove_hook_of(output, settings, user))
+
+
+@policy.command("show")
+def policy_show(json: Json = False, data_dir: DataDir = None) -> None:
+    """Every setting and its value."""
+    from marketbot.cli.policy import show_policy
+
+    run_command(json, data_dir, show_policy)
+
+
+@policy.command("set")
+def policy_set(
+    changes: Annotated[list[str], typer.Argument(help="NAME=VALUE, as `policy show` names them; repeatable.")],
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change settings, all of them or none: leverage.high=8 max_order_notional=50000 restricted_symbols=BTCUSDT,ETHUSDT."""
+    from marketbot.cli.policy import set_policy
+
+    run_command(json, data_dir, lambda output, settings: set_policy(output, settings, changes))

@@ -17,11 +17,11 @@ _OPEN_COLUMNS = ("job_id", "kind", "key", "due_at", "every", "attempts", "max_at
 _DEAD_COLUMNS = ("job_id", "kind", "key", "attempts", "created_at", "dead_at", "failed")
 
 
-async def list_jobs(output: Output, settings: Settings, limit: int) -> None:
+async def list_jobs(output: Output, settings: Settings, limit: int, kind: str | None) -> None:
     """Show open jobs, the longest due first."""
     async with open_store(settings) as store:
         output.mark(store.profile)
-        found = await jobs.open_jobs(store.connection, limit)
+        found = await jobs.open_jobs(store.connection, limit, kind)
     _show(output, "Jobs", found, _OPEN_COLUMNS)
 
 

@@ -23,6 +23,7 @@ class Span(StrEnum):
     REQUEST = "request"
     INTAKE = "intake"
     PLAN = "plan"
+    CHUNK = "chunk"
 
 
 _NOTHING = nullcontext()

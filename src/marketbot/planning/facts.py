@@ -11,14 +11,11 @@ from marketbot.domain.ids import AccountId, SignalId, Symbol, UserId
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.lane import Lane, entry_lane
 from marketbot.domain.money import ZERO
-from marketbot.domain.policy import Policy, TradeSettings, Wishes, settle
+from marketbot.domain.policy import Policy, Wishes
 from marketbot.domain.side import PositionSide
 from marketbot.domain.signal import Action
 from marketbot.domain.trading_state import Switches
 from marketbot.domain.venue import Market
-
-MAX_SETTLED = 1_024
-"""Distinct wishes remembered at once; past it the memory starts over."""
 
 
 class AccountStatus(StrEnum):
@@ -59,8 +56,6 @@ class Occasion:
     policy: Policy
     switches: Switches
     now: datetime
-    settled: dict[Wishes, TradeSettings] = field(default_factory=dict, repr=False, compare=False)
-    """What ``settle`` made of the wishes seen so far under this policy; most accounts wish the same."""
     expired: bool = field(init=False)
     """True when an entry has grown too old to be planned. A close never does."""
 
@@ -68,15 +63,6 @@ class Occasion:
         window = timedelta(seconds=self.policy.validation_window_s)
         expired = self.signal.action.is_entry and self.now - self.signal.born_at > window
         object.__setattr__(self, "expired", expired)
-
-    def settings(self, wishes: Wishes) -> TradeSettings:
-        """Return the mandatory settings for ``wishes``, clamped into the policy's bounds."""
-        settings = self.settled.get(wishes)
-        if settings is None:
-            if len(self.settled) >= MAX_SETTLED:
-                self.settled.clear()
-            settings = self.settled[wishes] = settle(self.policy, wishes)
-        return settings
 
     def lane(self, market: Market) -> Lane:
         """Return the lane of this signal's orders at ``market``."""

@@ -16,7 +16,7 @@ from enum import StrEnum
 from marketbot.domain.ids import AccountId, SignalId
 from marketbot.domain.intent import Decision, Denial
 from marketbot.domain.lane import Lane
-from marketbot.domain.policy import Policy, TradeSettings, Wishes
+from marketbot.domain.policy import Policy, Wishes
 from marketbot.domain.reasons import DenialReason
 from marketbot.domain.trading_state import Switches
 from marketbot.domain.venue import Environment, Market
@@ -89,8 +89,6 @@ class Planner:
         self._clock = clock
         self._owner = owner or _nobody
         self._wishes = WishBook()
-        self._policy: Policy | None = None
-        self._settled: dict[Wishes, TradeSettings] = {}
 
     async def open_signals(self) -> Sequence[SignalId]:
         """Return the signals that wait to be planned: closes first, then the oldest."""
@@ -139,9 +137,7 @@ class Planner:
         # A close asks neither, so that nothing that is wrong with them can hold one up.
         is_entry = signal.action.is_entry
         policy, switches = (await page.policy(), await page.switches()) if is_entry else (Policy(), Switches({}))
-        if policy != self._policy:
-            self._policy, self._settled = policy, {}
-        occasion = Occasion(signal, policy, switches, self._clock.now(), self._settled)
+        occasion = Occasion(signal, policy, switches, self._clock.now())
         reading = await self._read(page, occasion, followers)
 
         decisions: list[Decision] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from marketbot.domain.money import ONE
-from marketbot.domain.policy import TradeSettings, Wishes
+from marketbot.domain.policy import TradeSettings, Wishes, settle
 from marketbot.domain.venue import Market
 from marketbot.planning.eligibility import check_symbol
 from marketbot.planning.facts import MarketFacts, Occasion
@@ -29,7 +29,7 @@ class Terms:
 
 def terms_of(occasion: Occasion, market: Market, facts: MarketFacts, wishes: Wishes) -> Terms:
     """Return the terms for an entry at ``market`` on this occasion."""
-    settings = occasion.settings(wishes)
+    settings = settle(occasion.policy, wishes)
     reference, instrument = facts.reference_price, facts.instrument
     objection = check_symbol(occasion, market, facts, wishes) or check_reference(
         reference, facts.reference_age_s, occasion.policy

@@ -24,6 +24,7 @@ _SQL = Path(__file__).with_name("sql")
 UPSERT_ACCOUNTS = (_SQL / "upsert_accounts.sql").read_text()
 IMPORTED_TABLE = (_SQL / "imported_accounts.sql").read_text()
 REPLACE_FOLLOWS = (_SQL / "replace_follows.sql").read_text()
+QUARANTINE = (_SQL / "quarantine.sql").read_text()
 TO_CONNECT = (_SQL / "accounts_to_connect.sql").read_text()
 
 IMPORTED_COLUMNS = (
@@ -222,17 +223,10 @@ async def accounts_to_connect(
     ]
 
 
-async def quarantine_accounts(pool: Pool, reasons: Mapping[AccountId, str]) -> None:
-    """Stop accounts from trading until their keys are replaced; each with what its owner reads about it."""
-    for account_id, reason in reasons.items():
-        await pool.execute(
-            """
-            UPDATE account SET status = 'quarantined', status_reason = $2, changed_at = clock_timestamp()
-            WHERE account_id = $1 AND status <> 'quarantined'
-            """,
-            account_id,
-            reason,
-        )
+async def quarantine_accounts(pool: Pool, reasons: Mapping[AccountId, tuple[UserId, str]]) -> None:
+    """Stop accounts from trading until their keys are replaced; each with its user and what that one reads about it."""
+    for account_id, (user_id, reason) in reasons.items():
+        await pool.execute(QUARANTINE, account_id, user_id, reason)
 
 
 async def note_modes(pool: Pool, account_ids: Sequence[AccountId], *, hedge_mode: bool) -> None:

@@ -150,10 +150,13 @@ async def standing(pool: Pool) -> tuple[int, float]:
     return row["dead"], row["oldest_due_s"] or 0.0
 
 
-async def open_jobs(connection: Connection, limit: int) -> list[JobRow]:
-    """Return what waits and runs, the longest due first."""
+async def open_jobs(connection: Connection, limit: int, kind: str | None = None) -> list[JobRow]:
+    """Return what waits and runs, the longest due first. Accounts' own jobs, a row an account, only when their kind is asked for."""
     rows = await connection.fetch(
-        f"{_SHOWN} WHERE done_at IS NULL AND dead_at IS NULL ORDER BY due_at LIMIT $1", min(limit, MAX_SHOWN)
+        f"{_SHOWN} WHERE done_at IS NULL AND dead_at IS NULL AND CASE WHEN $2::text IS NULL THEN account_id IS NULL ELSE kind = $2 END "
+        "ORDER BY due_at LIMIT $1",
+        min(limit, MAX_SHOWN),
+        kind,
     )
     return [JobRow(**dict(row)) for row in rows]
 

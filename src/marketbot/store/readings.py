@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from marketbot.domain.ids import AccountId, Symbol, UserId
-from marketbot.domain.venue import Environment, Market, Venue
-from marketbot.ports import Where
 from marketbot.store.pool import Pool
 
 
@@ -30,16 +28,6 @@ class LeverageRow:
     user_id: UserId
     symbol: Symbol
     leverage: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class AgedAccount:
-    """An account whose balance was read long ago, or never."""
-
-    account_id: AccountId
-    user_id: UserId
-    market: Market
-    egress: int
 
 
 async def write_balances(pool: Pool, rows: Sequence[BalanceRow]) -> None:
@@ -87,33 +75,3 @@ async def touch_leverages(pool: Pool, account_ids: Sequence[AccountId]) -> None:
     await pool.execute(
         "UPDATE leverage_setting SET set_at = clock_timestamp() WHERE account_id = ANY ($1::bigint[])", list(account_ids)
     )
-
-
-async def aged_accounts(pool: Pool, market: Market, *, older_than: timedelta, limit: int, where: Where) -> list[AgedAccount]:
-    """Return ready accounts of a market whose balance is older than this, the oldest first."""
-    rows = await pool.fetch(
-        """
-        SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress
-        FROM account a LEFT JOIN account_reading r USING (account_id)
-        WHERE a.venue = $1 AND a.environment = $2 AND a.status = 'ready'
-          AND (r.read_at IS NULL OR r.read_at < clock_timestamp() - $3::interval)
-          AND ($5::int[] IS NULL OR slot_of(a.egress, a.account_id, $6) = ANY ($5))
-        ORDER BY r.read_at NULLS FIRST, a.account_id
-        LIMIT $4
-        """,
-        market.venue,
-        market.environment,
-        older_than,
-        limit,
-        where.slots,
-        where.egresses,
-    )
-    return [
-        AgedAccount(
-            account_id=AccountId(row["account_id"]),
-            user_id=UserId(row["user_id"]),
-            market=Market(Venue(row["venue"]), Environment(row["environment"])),
-            egress=row["egress"],
-        )
-        for row in rows
-    ]

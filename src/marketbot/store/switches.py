@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from marketbot.domain.notice import Notice
 from marketbot.domain.trading_state import Scope, Switches, TradingState
+from marketbot.store.notices import ask
 from marketbot.store.pool import Connection
 
 CONTROL_CHANNEL = "control"
@@ -28,6 +30,13 @@ SELECT pg_notify('{CONTROL_CHANNEL}', CASE $1::switch_scope
     WHEN 'user' THEN $2::text
     WHEN 'account' THEN coalesce((SELECT user_id::text FROM account WHERE account_id::text = $2::text), '')
     ELSE '' END)
+"""
+
+_WHOSE = """
+SELECT CASE $1::switch_scope
+           WHEN 'user' THEN (SELECT user_id FROM app_user WHERE user_id = $2::text::bigint)
+           WHEN 'account' THEN (SELECT user_id FROM account WHERE account_id = $2::text::bigint) END AS user_id,
+       extract(epoch FROM clock_timestamp())::text AS now_s
 """
 
 _ACCOUNTS = """
@@ -99,13 +108,23 @@ class PostgresSwitchboard:
     async def set(self, scope: Scope, key: str, state: TradingState, reason: str) -> None:
         """Set one switch and tell every process when the transaction commits. Setting it twice is setting it once."""
         await self._connection.execute(_SET, scope.value, key, state.value, reason)
+        await self._give_notice(Notice.TRADING_STOPPED, scope, key, {"state": state.value, "reason": reason})
         await self._connection.execute(_TELL, scope.value, key)
 
     async def clear(self, scope: Scope, key: str) -> TradingState:
         """Remove one switch; return what it was (``active`` when there was none)."""
         state = await self._connection.fetchval(_CLEAR, scope.value, key)
+        if state is not None:
+            await self._give_notice(Notice.TRADING_RESUMED, scope, key, {"state": TradingState.ACTIVE.value})
         await self._connection.execute(_TELL, scope.value, key)
         return TradingState.ACTIVE if state is None else TradingState(state)
+
+    async def _give_notice(self, notice: Notice, scope: Scope, key: str, facts: dict[str, str]) -> None:
+        """Have the operator told, and the user whose switch it is, or whose account's."""
+        row = await self._connection.fetchrow(_WHOSE, scope.value, key)
+        assert row is not None
+        user_id, now_s = row
+        await ask(self._connection, user_id, notice, f"{scope.value}:{key}:{now_s}", {"scope": scope.value, "key": key, **facts})
 
     async def covered(self, scope: Scope, key: str) -> tuple[int, int, int]:
         """Count what a switch covers now: accounts, open positions, and chunks of entries that wait or are in work."""

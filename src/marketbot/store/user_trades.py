@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from marketbot.domain.ids import AccountId, SignalId, UserId
+from marketbot.domain.side import PositionSide
 from marketbot.store.pool import Connection
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ class PositionKey(NamedTuple):
 
     account_id: int = 0
     symbol: str = ""
-    side: str = "long"
+    side: PositionSide = PositionSide.LONG
 
 
 class ResultKey(NamedTuple):
@@ -42,7 +43,7 @@ class ResultKey(NamedTuple):
     closed_at: datetime = LATEST
     account_id: int = LAST_ID
     symbol: str = ""
-    side: str = "long"
+    side: PositionSide = PositionSide.LONG
 
 
 ENTRIES = "state = 'queued' AND lane > 0"

@@ -17,6 +17,7 @@ from marketbot.domain.lane import Lane
 from marketbot.domain.venue import Market
 from marketbot.execution.executor import Executor
 from marketbot.execution.run import ClaimedChunk, IntentRun
+from marketbot.observability.traces import Span, span
 from marketbot.store import chunks
 from marketbot.store.listen import Listener
 from marketbot.store.pool import Pool, is_unavailable
@@ -147,6 +148,18 @@ class Dispatcher:
         return loaded
 
     async def _run_chunk(self, chunk: ClaimedChunk, loaded: asyncio.Event) -> None:
+        with span(
+            Span.CHUNK,
+            chunk_id=chunk.chunk_id,
+            signal_id=chunk.signal_id,
+            lane=chunk.lane.name.lower(),
+            market=str(chunk.market),
+            accounts=len(chunk.account_ids),
+            attempt=chunk.attempts,
+        ):
+            await self._work_off(chunk, loaded)
+
+    async def _work_off(self, chunk: ClaimedChunk, loaded: asyncio.Event) -> None:
         held = len(chunk.account_ids)
 
         def free_slot() -> None:

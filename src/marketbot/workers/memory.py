@@ -35,23 +35,24 @@ def resident_bytes() -> int | None:
 
 
 class MemoryWatch:
-    """Sets ``stopped`` once memory has passed ``NEAR`` of the bound; ``status`` is what the process exits with then.
+    """Calls ``leave`` once, when memory has passed ``NEAR`` of the bound; ``status`` is what the process exits with then.
 
     Args:
         bound_mib: 0 means no bound.
+        leave: begins the process's own way of ending in good order.
     """
 
     def __init__(
         self,
         bound_mib: int,
-        stopped: asyncio.Event,
+        leave: Callable[[], None],
         *,
         read: Callable[[], int | None] = resident_bytes,
         every_s: float | None = None,
         young_s: float | None = None,
     ) -> None:
         self._bound_bytes = bound_mib * MIB
-        self._stopped = stopped
+        self._leave = leave
         self._read = read
         self._every_s = EVERY_S if every_s is None else every_s
         self._young_s = YOUNG_S if young_s is None else young_s
@@ -80,7 +81,7 @@ class MemoryWatch:
                 if loop.time() - started_s >= self._young_s:
                     log.warning("memory_bound_near", resident_mib=held // MIB, bound_mib=self._bound_bytes // MIB)
                     self.is_full = True
-                    self._stopped.set()
+                    self._leave()
                     return
                 if not told:
                     told = True

@@ -11,6 +11,7 @@ from marketbot.cli.doctor.finding import Finding, Level, advice, wrong
 from marketbot.cli.doctor.machine import check_machine
 from marketbot.cli.doctor.records import check_records
 from marketbot.cli.doctor.running import as_running, check_service, check_venues
+from marketbot.cli.doctor.shared_store import check_shared_store
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import egresses_of, open_store
@@ -23,6 +24,7 @@ async def run_doctor(output: Output, settings: Settings) -> int:
     """Check everything; a check that cannot be made is a finding too."""
     findings = await asyncio.to_thread(lambda: list(check_machine(settings)))
     findings += [finding async for finding in check_service(settings)]
+    findings += [finding async for finding in check_shared_store(settings)]
     findings += await _database(output, settings)
     sick = any(finding.level is Level.WRONG for finding in findings)
     output.show({"ok": not sick, "findings": [asdict(finding) for finding in findings]}, lambda console: tell(console, findings))

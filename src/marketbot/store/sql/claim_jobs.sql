@@ -3,7 +3,7 @@
 UPDATE job SET claimed_by = $1, claimed_at = clock_timestamp(), attempts = attempts + 1
 WHERE job_id IN (
     SELECT job_id FROM job
-    WHERE done_at IS NULL AND dead_at IS NULL AND due_at <= now() AND kind = ANY ($2::text[])
+    WHERE done_at IS NULL AND dead_at IS NULL AND account_id IS NULL AND due_at <= now() AND kind = ANY ($2::text[])
       AND (claimed_by IS NULL OR NOT EXISTS (SELECT 1 FROM worker w WHERE w.worker = claimed_by AND w.ended_at IS NULL))
     ORDER BY due_at
     LIMIT $3

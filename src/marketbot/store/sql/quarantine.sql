@@ -1,2 +1,7 @@
-UPDATE account SET status = 'quarantined', status_reason = $3, changed_at = clock_timestamp()
-WHERE account_id = $1 AND user_id = $2 AND status <> 'quarantined'
+WITH shut AS (
+    UPDATE account SET status = 'quarantined', status_reason = $3, changed_at = clock_timestamp()
+    WHERE account_id = $1 AND user_id = $2 AND status <> 'quarantined'
+    RETURNING account_id, user_id, label, venue, environment, status_reason, changed_at)
+SELECT ask_notices(user_id, 'account_quarantined', account_id || ':' || extract(epoch FROM changed_at),
+    jsonb_build_object('account_id', account_id, 'label', label, 'venue', venue, 'environment', environment, 'reason', status_reason))
+FROM shut
