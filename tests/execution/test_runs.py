@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.execution.desk_double import BINANCE_LIKE, BYBIT_LIKE, INSTRUMENT, desk_for, entry_run, exit_run, make
-from tests.execution.venue_double import Fault
+from tests.execution.desk_double import BINANCE_LIKE, BYBIT_LIKE, INSTRUMENT, MemoryJournal, desk_for, entry_run, exit_run, make
+from tests.execution.venue_double import Fault, VenueDouble
 
 from marketbot.domain.execution_report import ErrorClass, OrderReport, VenueFault
 from marketbot.domain.ids import SignalId
@@ -17,8 +19,10 @@ from marketbot.domain.protection import ProtectionState
 from marketbot.domain.side import Leg, PositionSide
 from marketbot.domain.trading_state import Scope, Switches, TradingState
 from marketbot.execution.closing import run_exit
+from marketbot.execution.desk import Desk
 from marketbot.execution.entry import run_entry
 from marketbot.execution.protect import PROTECT_DEADLINE_S
+from marketbot.execution.run import IntentRun
 from marketbot.ports import VenueTraits
 
 TRAITS = pytest.mark.parametrize("traits", [BINANCE_LIKE, BYBIT_LIKE], ids=["separate", "attached"])
@@ -238,6 +242,67 @@ async def test_an_exit_always_ends_flat(traits: VenueTraits, faults: list[Fault]
     assert journal.outcomes == [("ordered", None)]
     assert journal.positions[-1] is ProtectionState.CLOSED
     assert all(leg.state is not OrderState.ACCEPTED for leg in opened.legs.values())
+
+
+async def _opened(traits: VenueTraits) -> tuple[VenueDouble, Desk, MemoryJournal, IntentRun]:
+    """Return an exit of a position that the books call protected."""
+    venue, clock = make(traits)
+    desk, _ = desk_for(venue, clock)
+    opened = entry_run(venue, clock)
+    await run_entry(desk, opened, lambda: None)
+    desk, journal = desk_for(venue, clock)
+    run = exit_run(venue, clock)
+    run.guards = opened
+    journal._last = {leg.client_order_id: leg.state for leg in opened.legs.values()}
+    venue.executed.clear()
+    venue.reads = 0
+    return venue, desk, journal, run
+
+
+@TRAITS
+async def test_an_exit_of_what_the_books_are_sure_of_waits_for_no_look(traits: VenueTraits) -> None:
+    venue, desk, journal, run = await _opened(traits)
+    await run_exit(desk, run)
+    assert venue.reads_before_exits == [0]
+    assert venue.position is None
+    assert journal.outcomes == [("ordered", None)]
+
+
+@TRAITS
+@pytest.mark.parametrize("doubt", ["resumed", "restored", "unsure"])
+async def test_an_exit_that_may_have_been_sent_or_of_a_position_in_doubt_looks_first(traits: VenueTraits, doubt: str) -> None:
+    venue, desk, journal, run = await _opened(traits)
+    if doubt == "unsure":
+        assert run.guards is not None
+        run.guards.qty = Decimal(0)
+    else:
+        setattr(run, doubt, True)
+    await run_exit(desk, run)
+    assert all(reads > 0 for reads in venue.reads_before_exits)
+    assert venue.position is None
+    assert journal.outcomes == [("ordered", None)]
+
+
+@TRAITS
+@pytest.mark.parametrize("times", [Decimal("0.5"), Decimal(3)], ids=["less", "more"])
+async def test_an_exit_takes_all_there_is_whatever_the_books_said(traits: VenueTraits, times: Decimal) -> None:
+    venue, desk, journal, run = await _opened(traits)
+    assert venue.position is not None
+    venue.position = replace(venue.position, qty=venue.position.qty * times)
+    await run_exit(desk, run)
+    assert venue.position is None
+    assert len(venue.executed) == (1 if times < 1 else 2)
+    assert journal.outcomes == [("ordered", None)]
+
+
+@TRAITS
+async def test_an_exit_of_what_somebody_else_has_closed_lapses(traits: VenueTraits) -> None:
+    venue, desk, journal, run = await _opened(traits)
+    venue.flatten()
+    await run_exit(desk, run)
+    assert not venue.executed
+    assert journal.outcomes == [("lapsed", "POSITION_GONE")]
+    assert journal.positions[-1] is ProtectionState.CLOSED
 
 
 async def test_an_exit_of_nothing_lapses() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -60,6 +60,10 @@ class VenueDouble:
     market: Market = field(default_factory=lambda: Market(BINANCE, Environment.MAINNET))
     price: Decimal = Decimal(100)
     executed: Counter[str] = field(default_factory=Counter)
+    reads: int = 0
+    """Of positions."""
+    reads_before_exits: list[int] = field(default_factory=list)
+    """How many reads had been when each exit was sent."""
     orders: dict[str, OrderReport] = field(default_factory=dict)
     position: VenuePosition | None = None
     stop: tuple[str, Decimal] | None = None
@@ -156,6 +160,7 @@ class VenueDouble:
         return self._answer(fault, OrderReport(OrderState.ACCEPTED))
 
     async def submit_exit(self, credential: Credential, order: ExitOrder) -> OrderReport:
+        self.reads_before_exits.append(self.reads)
         self._settle_clock()
         fault = self._fault()
         if fault is Fault.NOT_SENT:
@@ -164,11 +169,15 @@ class VenueDouble:
             return self._refused(ErrorClass.RETRYABLE)
         if self.position is None:
             return self._refused(ErrorClass.NO_POSITION)
-        report = OrderReport(OrderState.FILLED, filled_qty=self.position.qty, average_price=self.price)
+        taken = min(order.qty, self.position.qty)
+        report = OrderReport(OrderState.FILLED, filled_qty=taken, average_price=self.price)
         if fault is not Fault.LOST_BEFORE:
             self.executed[order.client_order_id] += 1
             self.orders[order.client_order_id] = report
-            self.flatten()
+            if taken < self.position.qty:
+                self.position = replace(self.position, qty=self.position.qty - taken)
+            else:
+                self.flatten()
         self._settle_clock()
         return self._answer(fault, report)
 
@@ -198,6 +207,7 @@ class VenueDouble:
     async def read_positions(
         self, credential: Credential, instrument: Instrument | None, *, urgent: bool = False
     ) -> tuple[VenuePosition, ...] | VenueFault:
+        self.reads += 1
         self.clock.seconds += 0.01
         self._settle_clock()
         return () if self.position is None else (self.position,)
