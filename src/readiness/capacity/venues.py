@@ -103,7 +103,6 @@ BINANCE = VenueLimits(
             *_BINANCE_ENTRY,
         ),
         Work.EXIT: (
-            Call("GET positionRisk", 5, "held"),
             Call("POST order (reduce-only)", 0, "exit", "orders", is_order=True),
             Call("GET positionRisk", 5, "gone"),
             Call("GET algoOrder (stop)", 1, "stop_gone"),
@@ -143,7 +142,6 @@ BYBIT = VenueLimits(
             *_BYBIT_ENTRY,
         ),
         Work.EXIT: (
-            Call("GET position/list", 1, "held", "positions"),
             Call("POST order/create (reduce-only)", 1, "exit", "create", is_order=True),
             Call("GET order/realtime", 1, "looked_up", "orders"),
             Call("GET position/list", 1, "gone", "positions"),
