@@ -87,7 +87,8 @@ async def _live(output: Output, settings: Settings, options: ExaminationOptions,
         output.mark(store.profile)
         where = Installed(
             target(endpoints.api_url),
-            target(endpoints.engine_urls[0]),
+            [target(url) for url in endpoints.api_urls],
+            [target(url) for url in endpoints.engine_urls],
             operator_token(settings),
             store.dsn,
             endpoints.supervisor_pid,

@@ -11,7 +11,8 @@ import orjson
 
 from readiness.isolated.books import Ordered
 from readiness.isolated.errors import RunFailed
-from readiness.isolated.installation import PRICES, SOURCE, Installation
+from readiness.isolated.installation import PRICES, Installation
+from readiness.isolated.population import DRILL_SOURCE, SOURCE
 from readiness.measure.database import Db
 from readiness.measure.front import ask
 
@@ -19,6 +20,7 @@ SETTLE_TIMEOUT_S = 180.0
 CONNECT_STALL_S = 60.0
 POLL_S = 0.05
 READY_WAIT_S = 30.0
+ENTRY_WAIT_S = 30.0
 ACCEPTED, UNAVAILABLE = 202, 503
 
 _STATUS = "SELECT count(*) FILTER (WHERE status = 'ready') AS ready, count(*) AS total FROM account"
@@ -127,6 +129,26 @@ async def book(connection: Db, signal_id: int) -> list[Ordered]:
 
 async def environments(connection: Db, signal_id: int) -> int:
     return int(await connection.fetchval(_ENVIRONMENTS, signal_id))
+
+
+async def cleared(made: Installation, connection: Db, *symbols: str) -> None:
+    """Close what the drills' accounts hold of some symbols, so that the next drill can open them."""
+    for symbol in symbols:
+        await settled(connection, await send(made, close_body(symbol), DRILL_SOURCE))
+
+
+async def open_chunks(connection: Db, signal_id: int) -> int:
+    return int(await connection.fetchval("SELECT count(*) FROM chunk WHERE signal_id = $1 AND done_at IS NULL", signal_id))
+
+
+async def first_entry(made: Installation, last: int) -> bool:
+    """Wait until an entry reaches a venue; False when none does."""
+    deadline = time.monotonic() + ENTRY_WAIT_S
+    while time.monotonic() < deadline:
+        if await made.control.ledger(last):
+            return True
+        await asyncio.sleep(POLL_S)
+    return False
 
 
 def _now() -> str:
