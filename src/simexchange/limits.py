@@ -83,7 +83,7 @@ class SourceLimit:
         self._banned_until: dict[str, float] = {}
         self.bans: dict[str, Ban] = {}
         self.refusals_total = 0
-        """Requests over some limit, of an address or an account; what a fault rule refuses is not among them."""
+        """Requests over some limit, of an address or an account, or during a ban; what a fault rule refuses is not among them."""
 
     def add(self, source: str, now: float, length_s: float, cost: int, *, aligned: bool) -> int:
         """Add a cost and return what the source has used in this window."""
@@ -116,6 +116,7 @@ class SourceLimit:
             return None
         ban = self.bans[source]
         ban.requests += 1
+        self.refusals_total += 1
         ban.last_request_at = now
         return until
 

@@ -13,9 +13,11 @@ import orjson
 from readiness.load.generator import Plan, run_load
 from readiness.load.result import LoadResult
 from readiness.measure.front import TOO_MANY
-from readiness.measure.storm import FLOOD_S, READY
+from readiness.measure.storm import READY
 from readiness.measurement import Measurement, measured, unmeasured
 
+FLOOD_PER_S = 2_000.0
+FLOOD_S = 5.0
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 60.0
 NAMES = ("flood_others_p95_ms", "flood_refused_share", "limit_per_address")
@@ -28,12 +30,22 @@ class Storm:
     requests: int
     statuses: Mapping[int, int]
     slow: int
+    seconds: float = FLOOD_S
 
 
-async def flood(quiet: Plan, path: str, *, source: str | None, slow_sources: Sequence[str] = ()) -> list[Measurement]:
+async def flood(
+    quiet: Plan,
+    path: str,
+    *,
+    source: str | None,
+    slow_sources: Sequence[str] = (),
+    per_s: float = FLOOD_PER_S,
+    seconds: float = FLOOD_S,
+) -> list[Measurement]:
     """Send what nobody may send, fast and from one address, while others ask as always."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "readiness.measure.storm", quiet.target.url, path, source or "", ",".join(slow_sources),
+        sys.executable, "-m", "readiness.measure.storm", quiet.target.url, path, str(per_s), str(seconds),
+        source or "", ",".join(slow_sources),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None
@@ -43,7 +55,7 @@ async def flood(quiet: Plan, path: str, *, source: str | None, slow_sources: Seq
             if await process.stdout.readline() != READY:
                 return [unmeasured(name, "flood_failed") for name in NAMES]
         process.stdin.write(b"\n")
-        calm = replace(quiet, duration_s=FLOOD_S, scenario=replace(quiet.scenario, stream="", webhook=None, signals_per_s=0.0))
+        calm = replace(quiet, duration_s=seconds, scenario=replace(quiet.scenario, stream="", webhook=None, signals_per_s=0.0))
         others = await run_load(calm)
         async with asyncio.timeout(END_TIMEOUT_S):
             told = orjson.loads(await process.stdout.readline())
@@ -56,7 +68,7 @@ async def flood(quiet: Plan, path: str, *, source: str | None, slow_sources: Seq
                 process.kill()
             await process.wait()
     statuses = {int(status): int(count) for status, count in told["statuses"].items()}
-    return flood_measurements(others, Storm(told["requests"], statuses, told["slow"]))
+    return flood_measurements(others, Storm(told["requests"], statuses, told["slow"], seconds))
 
 
 def flood_measurements(others: LoadResult, storm: Storm) -> list[Measurement]:
@@ -64,7 +76,13 @@ def flood_measurements(others: LoadResult, storm: Storm) -> list[Measurement]:
     latency = others.latency()
     if not latency.count:
         return [unmeasured(name, "flood_alone") for name in NAMES]
-    told = {"flooded": storm.requests, "seconds": FLOOD_S, "others": others.count, "slow": storm.slow, "failed": others.failed}
+    told = {
+        "flooded": storm.requests,
+        "seconds": storm.seconds,
+        "others": others.count,
+        "slow": storm.slow,
+        "failed": others.failed,
+    }
     answers = ", ".join(f"{status}: {count}" for status, count in sorted(storm.statuses.items())) or "-"
     refused = storm.statuses.get(TOO_MANY, 0)
     caught = sum(kind.statuses[TOO_MANY] for kind in others.kinds.values())

@@ -1,4 +1,5 @@
-"""``python -m readiness.measure.storm URL PATH FLOOD_ADDRESS SLOW_ADDRESS,...``: a flood from one address, and slow senders from others.
+"""A flood from one address, and slow senders from others:
+``python -m readiness.measure.storm URL PATH PER_S SECONDS FLOOD_ADDRESS SLOW_ADDRESS,...``.
 
 A process of its own, so that what it spends is not taken from the generator that times the others' requests. It says "ready", begins
 when a line comes, and tells what it found as one JSON object.
@@ -19,8 +20,6 @@ from readiness.load.scenario import Route, Scenario, User
 from readiness.load.target import Target, target
 from readiness.load.wire import Connection, WireFailed, connect
 
-FLOOD_PER_S = 2_000.0
-FLOOD_S = 5.0
 FLOOD_CONNECTIONS = 64
 SLOW_SENDERS = 500
 """Callers that begin a request each and do not finish it."""
@@ -29,19 +28,21 @@ READY = b"ready\n"
 REFUSALS = frozenset({401, 403, 404, 429})
 
 
-async def storm(where: Target, path: str, flood_address: str, slow_addresses: Sequence[str]) -> dict[str, object]:
+async def storm(
+    where: Target, path: str, per_s: float, seconds: float, flood_address: str, slow_addresses: Sequence[str]
+) -> dict[str, object]:
     """Send what nobody may send, and hold connections that say nothing."""
     route = Route("flood", "POST", path, 1.0, body="{}", expects=REFUSALS)
     plan = Plan(
         where,
         Scenario("flood", (route,), 1.0),
         [User()] * FLOOD_CONNECTIONS,
-        FLOOD_S,
-        FLOOD_PER_S,
+        seconds,
+        per_s,
         Arrivals.CONSTANT,
         sources=(flood_address,) if flood_address else (),
     )
-    slow = asyncio.create_task(_hold(where, path, slow_addresses))
+    slow = asyncio.create_task(_hold(where, path, slow_addresses, seconds))
     try:
         flooded = await run_load(plan)
     finally:
@@ -55,7 +56,7 @@ async def storm(where: Target, path: str, flood_address: str, slow_addresses: Se
     }
 
 
-async def _hold(where: Target, path: str, addresses: Sequence[str]) -> int:
+async def _hold(where: Target, path: str, addresses: Sequence[str], seconds: float) -> int:
     """Begin requests that never end; return how many were held when cancelled."""
     held: list[Connection] = []
     answers: list[asyncio.Task[object]] = []
@@ -67,8 +68,8 @@ async def _hold(where: Target, path: str, addresses: Sequence[str]) -> int:
             except WireFailed:
                 continue
             held.append(connection)
-            answers.append(asyncio.create_task(_silent(connection, head)))
-        await asyncio.sleep(FLOOD_S)
+            answers.append(asyncio.create_task(_silent(connection, head, seconds)))
+        await asyncio.sleep(seconds)
     except asyncio.CancelledError:
         pass
     finally:
@@ -79,19 +80,20 @@ async def _hold(where: Target, path: str, addresses: Sequence[str]) -> int:
     return len(held)
 
 
-async def _silent(connection: Connection, head: bytes) -> None:
+async def _silent(connection: Connection, head: bytes, seconds: float) -> None:
     with contextlib.suppress(WireFailed):
-        await connection.ask(head, FLOOD_S * 2)
+        await connection.ask(head, seconds * 2)
 
 
 def main() -> int:
-    url, path, flood_address, slow_addresses = sys.argv[1:]
+    url, path, per_s, seconds, flood_address, slow_addresses = sys.argv[1:]
     where = target(url)
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
     if not sys.stdin.buffer.readline():
         return 1
-    found = asyncio.run(storm(where, path, flood_address, [each for each in slow_addresses.split(",") if each]))
+    slow = [each for each in slow_addresses.split(",") if each]
+    found = asyncio.run(storm(where, path, float(per_s), float(seconds), flood_address, slow))
     sys.stdout.buffer.write(orjson.dumps(found) + b"\n")
     return 0
 
