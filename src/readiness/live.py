@@ -21,6 +21,7 @@ from readiness.load.scenario import scenario
 from readiness.load.target import Target, check_amount
 from readiness.load_measurements import load_measurements
 from readiness.measure import database, front
+from readiness.measure.alerts import alerts
 from readiness.measure.processes import Process, all_processes, family
 from readiness.measure.sampler import watching
 from readiness.measurement import measured, unmeasured
@@ -51,6 +52,7 @@ class Installed:
     supervisor_pid: int = 0
     place: Path | None = None
     egresses: int = 1
+    prometheus: Target | None = None
 
     def processes(self) -> list[Process]:
         return family(self.supervisor_pid, self.place, all_processes()) if self.supervisor_pid else []
@@ -125,6 +127,7 @@ async def _look(
     add(found.course.measurements())
     token = where.operator_token
     add(front.shown(await front.scrape_all(where.apis, token), await front.scrape_all(where.engines, token)))
+    add([await alerts(where.prometheus, len(where.apis) + len(where.engines))])
     apis = [each for each in where.processes() if each.role == "api" and each.parent == where.supervisor_pid]
     add(
         [

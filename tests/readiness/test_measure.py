@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from readiness.load.target import target
 from readiness.load.wire import Failure
 from readiness.load_measurements import load_measurements
 from readiness.measure import database, front
+from readiness.measure.alerts import alerts
 from readiness.measure.database import Activity, DatabasePeaks
 from readiness.measure.flood import flood
 from readiness.measure.processes import Process, all_processes, family, machine_memory_share, memory_mb, role_of
@@ -223,6 +225,28 @@ async def test_the_front_door_is_probed() -> None:
     async with serving(answer) as url:
         found = by_name([await front.body_limit(target(url), "/w"), *await front.source_limit(target(url), "/w", [b"{}"] * 4)])
     assert (found.value("limit_body"), found.value("limit_per_source"), found.value("limit_retry_after")) == (1, 1, 0)
+
+
+async def test_who_watches_is_asked() -> None:
+    rules = b'{"data": {"groups": [{"rules": [{"query": "marketbot_unprotected_positions > 0"}]}]}}'
+    health = "up"
+
+    async def answer(_method: str, path: str, _body: bytes) -> tuple[int, bytes]:
+        if path.startswith("/api/v1/rules"):
+            return 200, rules
+        one = {"health": health, "labels": {"job": "marketbot-api"}}
+        return 200, json.dumps({"data": {"activeTargets": [one, {"health": "up", "labels": {"job": "node"}}]}}).encode()
+
+    async with serving(answer) as url:
+        where = target(url)
+        assert (await alerts(where, 1)).value == 1
+        assert (await alerts(where, 2)).value == 0, "every process has to be watched"
+        health = "down"
+        assert (await alerts(where, 1)).value == 0
+        rules = b"{}"
+        assert (await alerts(where, 1)).value is None
+    assert (await alerts(where, 1)).value is None
+    assert (await alerts(None, 1)).value is None
 
 
 async def test_a_stream_is_known_by_its_head() -> None:

@@ -49,6 +49,7 @@ class ExaminationOptions:
     form: str
     file: Path | None
     lang: str
+    prometheus: str | None = None
 
 
 async def run_readiness(output: Output, settings: Settings, options: ExaminationOptions) -> int:
@@ -94,6 +95,7 @@ async def _live(output: Output, settings: Settings, options: ExaminationOptions,
             endpoints.supervisor_pid,
             settings.data_dir,
             max(1, len(endpoints.egress_addresses)),
+            None if options.prometheus is None else target(options.prometheus),
         )
         return await examine_live(where, users=options.users, minutes=options.minutes, say=tell)
 

@@ -34,6 +34,7 @@ from readiness.load.generator import Plan, run_load
 from readiness.load.scenario import Scenario, scenario
 from readiness.load_measurements import load_measurements
 from readiness.measure import database, front
+from readiness.measure.alerts import alerts
 from readiness.measure.database import Db
 from readiness.measure.flood import flood
 from readiness.measure.sampler import watching
@@ -137,6 +138,7 @@ async def _examine(options: RunOptions, made: Installation, db: Db, eye: Db, fou
             ]
         )
         add(await database.settings(db))
+    add([await alerts(None, 0)])
     add(found.course.measurements())
     await step("primary", lambda: _primary(made, db, plan))
 
