@@ -29,6 +29,8 @@ from readiness.measurement import Measurement, measured, unmeasured
 REQUESTS_PER_S = 100.0
 VENUE_DELAY_MS = 500
 BACK_WAIT_S = 30.0
+LASTS_S = 5.0
+"""Users ask at least so long after the kill."""
 AWAY_WAIT_S = 3.0
 """A service that still answers so long after its database was killed has not noticed: nothing was away."""
 POLL_S = 0.1
@@ -155,8 +157,10 @@ async def _outage(
         if not await first_entry(made, last):
             raise RunFailed("no entry reached a venue before the kill")
         _kill(killed)
+        killed_at = time.monotonic()
         back_s = await _until(is_back)
         await settled(db, signal_id)
+        await asyncio.sleep(max(0.0, killed_at + LASTS_S - time.monotonic()))
     verdict = await audited(made, db, signal_id, last, drill_accounts(made))
     return Outage(verdict, traffic.result.count, traffic.result.failed, traffic.told(), back_s)
 

@@ -7,7 +7,7 @@ import asyncio
 from readiness.isolated.audit import audited
 from readiness.isolated.books import Verdict
 from readiness.isolated.errors import RunFailed
-from readiness.isolated.fanout import close_body, long_body, send, settled
+from readiness.isolated.fanout import cleared, long_body, send, settled
 from readiness.isolated.installation import Installation
 from readiness.isolated.population import DRILL_SOURCE, drill_accounts
 from readiness.isolated.traffic import asking
@@ -38,18 +38,20 @@ async def rolling_restart(made: Installation, db: Db, plan: Plan, symbol: str) -
                 last = await made.control.last_entry()
                 opened.append((await send(made, long_body(symbol), DRILL_SOURCE), last))
                 await settled(db, opened[-1][0])
-                await settled(db, await send(made, close_body(symbol), DRILL_SOURCE))
+                await cleared(made, db, symbol)
             done = (await restart).get("done")
     finally:
         await made.control.clear_faults()
         if restart is not None:
             restart.cancel()
             await asyncio.gather(restart, return_exceptions=True)
-    if not isinstance(done, list) or not opened:
+    if not isinstance(done, list) or not done:
         raise RunFailed("the restart replaced nothing")
     verdict = Verdict(0, 0, 0, 0, 0)
     for signal_id, last in opened:
         verdict = verdict.plus(await audited(made, db, signal_id, last, followers))
+    if verdict.ordered < followers:
+        raise RunFailed("no whole fan-out was ordered during the restart")
     return rolling_measurements(verdict, traffic.result.failed, traffic.result.count, traffic.told(), len(done), len(opened))
 
 

@@ -130,13 +130,10 @@ async def _examine(options: RunOptions, made: Installation, db: Db, eye: Db, fou
         await step("flood", lambda: _flood(plan))
         await step("slow_sender", lambda: _one(slow))
         await step("kill", lambda: kill_engine(made, db, "ETHUSDT"))
+        # A backup reads every table from end to end, by intention.
+        add([database.new_scans(scans, await database.full_scans(db))])
         await _break(step, made, db, plan)
-        add(
-            [
-                database.new_deadlocks(deadlocks, await database.deadlocks(db)),
-                database.new_scans(scans, await database.full_scans(db)),
-            ]
-        )
+        add([database.new_deadlocks(deadlocks, await database.deadlocks(db))])
         add(await database.settings(db))
     add([await alerts(None, 0)])
     add(found.course.measurements())
