@@ -16,8 +16,8 @@ from readiness.measure.database import Db
 from readiness.measurement import Measurement, Value, measured
 
 REQUESTS_PER_S = 200.0
-VENUE_DELAY_MS = 700
-"""Venues that take their time, so that a fan-out runs at every step of the roll."""
+VENUE_DELAY_MS = 3_000
+"""Venues that take their time, so that a fan-out runs at every step of the roll; and an account may enter ten times a minute."""
 MAX_FAN_OUTS = 40
 
 
