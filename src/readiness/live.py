@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from readiness.load.scenario import scenario
 from readiness.load.target import Target, check_amount
 from readiness.load_measurements import load_measurements
 from readiness.measure import database, front
+from readiness.measure.alerts import alerts
 from readiness.measure.processes import Process, all_processes, family
 from readiness.measure.sampler import watching
 from readiness.measurement import measured, unmeasured
@@ -29,24 +30,29 @@ CAPACITY_TARGET_S = 10.0
 MARKETS = "SELECT venue, count(*) AS accounts FROM account WHERE venue = ANY ($1::text[]) GROUP BY venue, environment ORDER BY 1, 2 DESC"
 HURTS = (
     "hung_accounts_ratio", "venue_requests_per_connection", "venue_rate_refusals", "kill_lost", "kill_doubled", "takeover_s",
-    "protected_share", "environments_at_once", "rolling_restart", "lane_ratio", "testnet_finished_share", "close_sent_p95_ms",
-    "fanout_accounts", "fanout_ack_p99_ms", "unprotected_p99_s", "flood_others_p95_ms", "flood_refused_share", "limit_per_source",
-    "limit_retry_after",
+    "protected_share", "environments_at_once", "rolling_failed", "rolling_harm", "valkey_harm", "valkey_back_s", "replica_harm",
+    "replica_back_s", "primary_harm", "primary_back_s", "ban_requests", "ban_others_share", "ban_harm", "backup_verified",
+    "limit_per_user", "limit_per_token", "limit_per_address", "limit_shared", "limit_spares_others", "lane_ratio",
+    "testnet_finished_share", "close_sent_p95_ms", "fanout_accounts", "fanout_ack_p99_ms", "unprotected_p99_s",
+    "flood_others_p95_ms", "flood_refused_share", "limit_per_source", "limit_retry_after",
 )  # fmt: skip
 """Measurements that need a fan-out, a fault or a flood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A running service. ``supervisor_pid`` 0 and ``place`` None when it does not run on this machine."""
+    """A running service: its front door (or an API), and every process that shows metrics. ``supervisor_pid`` 0 and ``place`` None when
+    it does not run on this machine."""
 
     api: Target
-    engine: Target | None
+    apis: Sequence[Target]
+    engines: Sequence[Target]
     operator_token: str = field(repr=False)
     dsn: str = field(repr=False)
     supervisor_pid: int = 0
     place: Path | None = None
     egresses: int = 1
+    prometheus: Target | None = None
 
     def processes(self) -> list[Process]:
         return family(self.supervisor_pid, self.place, all_processes()) if self.supervisor_pid else []
@@ -119,9 +125,9 @@ async def _look(
     finally:
         await other.close()
     add(found.course.measurements())
-    programs = [where.api, *([] if where.engine is None else [where.engine])]
-    scrapes = [each for each in [await front.scrape(program, where.operator_token) for program in programs] if each]
-    add(front.shown(scrapes))
+    token = where.operator_token
+    add(front.shown(await front.scrape_all(where.apis, token), await front.scrape_all(where.engines, token)))
+    add([await alerts(where.prometheus, len(where.apis) + len(where.engines))])
     apis = [each for each in where.processes() if each.role == "api" and each.parent == where.supervisor_pid]
     add(
         [

@@ -75,13 +75,15 @@ class Ban:
 class SourceLimit:
     """Count by source address, and remember who is banned until when (epoch seconds)."""
 
-    __slots__ = ("_banned_until", "_refusals", "_windows", "bans")
+    __slots__ = ("_banned_until", "_refusals", "_windows", "bans", "refusals_total")
 
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}
         self._refusals: dict[str, int] = {}
         self._banned_until: dict[str, float] = {}
         self.bans: dict[str, Ban] = {}
+        self.refusals_total = 0
+        """Requests over some limit, of an address or an account, or during a ban; what a fault rule refuses is not among them."""
 
     def add(self, source: str, now: float, length_s: float, cost: int, *, aligned: bool) -> int:
         """Add a cost and return what the source has used in this window."""
@@ -92,6 +94,7 @@ class SourceLimit:
 
     def refused(self, source: str) -> int:
         """Count a refusal and return how many the source has had."""
+        self.refusals_total += 1
         self._refusals[source] = self._refusals.get(source, 0) + 1
         return self._refusals[source]
 
@@ -113,6 +116,7 @@ class SourceLimit:
             return None
         ban = self.bans[source]
         ban.requests += 1
+        self.refusals_total += 1
         ban.last_request_at = now
         return until
 

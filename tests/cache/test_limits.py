@@ -6,8 +6,10 @@ import asyncio
 
 from marketbot.cache.limits import MAX_KEY_LENGTH, PREFIX, Limits
 from marketbot.clock import SystemClock
+from marketbot.domain.buckets import MAX_REMEMBERED
 from marketbot.domain.gcra import US, Rate
 from marketbot.domain.limits import USER_COMMANDS, Check, Limit, LimitName
+from marketbot.observability.metrics import REGISTRY
 from marketbot.observability.shared_metrics import SharedUse
 
 from .conftest import Connect
@@ -26,6 +28,8 @@ async def test_several_processes_let_no_more_pass_than_one(connect: Connect) -> 
     doors = [Limits(SystemClock(), await connect()) for _ in range(3)]
     verdicts = await asyncio.gather(*(door.take(Check(SLOW, "7")) for door in doors for _ in range(20)))
     assert sum(verdict.allowed for verdict in verdicts) == 10
+    assert REGISTRY.get_sample_value("marketbot_cache_entries", {"cache": "limits"}) == 1
+    assert REGISTRY.get_sample_value("marketbot_cache_entries_max", {"cache": "limits"}) == MAX_REMEMBERED
     assert [(await door.take(Check(SLOW, "8"))).allowed for door in doors] == [True] * 3
     refused = await doors[0].take(Check(SLOW, "7"))
     assert (refused.remaining, refused.limit) == (0, SLOW)

@@ -17,7 +17,7 @@ from readiness.measure.processes import all_processes
 
 pytestmark = pytest.mark.process
 
-TIMEOUT_S = 400
+TIMEOUT_S = 590
 
 
 @pytest.fixture
@@ -40,19 +40,37 @@ def test_an_installation_is_examined_and_taken_down(place: Path) -> None:
         check=False,
     )
     report = json.loads(done.stdout)
-    assert done.returncode == 1, done.stderr  # so small a run cannot show that a thousand users are held
+    assert done.returncode in (0, 1), done.stderr
     assert report["simulation"] is True
     assert report["failures"] == []
     rules = {rule["name"]: rule for area in report["areas"] for rule in area["rules"]}
-    assert rules["kill_lost"]["value"] == 0
-    assert rules["kill_doubled"]["value"] == 0
     assert rules["protected_share"]["value"] == 1
     assert rules["fanout_accounts"]["value"] == 20
-    assert rules["limit_per_source"]["value"] == 1
-    assert rules["streams_held"]["value"] is None
-    assert rules["streams_held"]["score"] == 0
-    assert 0 < report["readiness"] < 0.85
-    assert report["ready"] is False
+    for name in (
+        "kill_lost",
+        "kill_doubled",
+        "rolling_harm",
+        "valkey_harm",
+        "replica_harm",
+        "primary_harm",
+        "ban_requests",
+        "ban_harm",
+    ):
+        assert rules[name]["value"] == 0, rules[name]
+    for name in (
+        "limit_per_source",
+        "limit_per_user",
+        "limit_per_token",
+        "limit_shared",
+        "backup_verified",
+        "memory_bounds_shown",
+    ):
+        assert rules[name]["value"] == 1, rules[name]
+    assert (rules["api_instances"]["value"], rules["executor_instances"]["value"], rules["db_replicas"]["value"]) == (2, 2, 1)
+    assert rules["memory_slope_mb_per_min"]["value"] is None
+    assert rules["memory_slope_mb_per_min"]["score"] == 0
+    assert report["ready"] is (done.returncode == 0)
+    assert rules["users_held"]["score"] < 1, "so small a run cannot show that a thousand users are held"
     assert list(place.iterdir()) == []
     assert [process for process in all_processes() if str(place) in process.command] == []
 

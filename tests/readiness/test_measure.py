@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from readiness.load.target import target
 from readiness.load.wire import Failure
 from readiness.load_measurements import load_measurements
 from readiness.measure import database, front
+from readiness.measure.alerts import alerts
 from readiness.measure.database import Activity, DatabasePeaks
+from readiness.measure.flood import flood
 from readiness.measure.processes import Process, all_processes, family, machine_memory_share, memory_mb, role_of
 from readiness.measure.prometheus import read_metrics
 from readiness.measure.sampler import Course, MemorySample, fit
@@ -48,12 +51,6 @@ def test_metrics_are_read_and_nonsense_is_left_out() -> None:
     assert (scrape.total("plain"), scrape.total("nowhere"), len(scrape)) == (0.001, None, 4)
     assert scrape.has("marketbot_queue")
     assert not scrape.has("marketbot_breaker_state")
-
-
-def test_what_metrics_show_is_told() -> None:
-    found = by_name(front.shown([read_metrics("marketbot_breaker_state 0\n")]))
-    assert (found.value("venue_breakers"), found.value("memory_bounds_shown")) == (1.0, 0.0)
-    assert by_name(front.shown([])).value("venue_breakers") is None
 
 
 def test_roles_are_told_by_command_lines() -> None:
@@ -105,6 +102,8 @@ def test_memory_is_summed_without_the_simulator_and_sloped_over_steady_load_only
     course = Course(memory=[MemorySample(float(at), {"api": 100.0 + at / 60, "simulator": 900.0}) for at in range(200)])
     found = by_name(course.measurements())
     assert found.value("memory_processes_mb") == pytest.approx(100 + 199 / 60)
+    course.loaded = (0.0, 60.0)
+    assert by_name(course.measurements()).value("memory_processes_mb") == pytest.approx(101), "drills start servers of their own"
     assert course.slope(0, 199).value == pytest.approx(1.0)
     assert course.slope(0, 30).value is None
     assert by_name(Course().measurements()).value("memory_processes_mb") is None
@@ -114,7 +113,8 @@ def test_the_worst_look_counts() -> None:
     peaks = DatabasePeaks(100)
     assert all(not each.is_measured for each in peaks.measurements())
     peaks.see(0, Activity({"marketbot engine": 5, "readiness": 60}, 10.0, 0.0, 0.0, 0))
-    peaks.see(1, Activity({"marketbot engine": 7, "marketbot presence a1": 1, "marketbot presence b2": 1}, 5.0, 1.5, 2.5, 3))
+    for at in (1, 2):
+        peaks.see(at, Activity({"marketbot engine": 7, "marketbot presence a1": 1, "marketbot presence b2": 1}, 5.0, 1.5, 2.5, 3))
     found = by_name(peaks.measurements())
     assert found.value("db_connections_share") == 0.65
     assert found.value("db_connections_per_process") == 7
@@ -227,6 +227,40 @@ async def test_the_front_door_is_probed() -> None:
     assert (found.value("limit_body"), found.value("limit_per_source"), found.value("limit_retry_after")) == (1, 1, 0)
 
 
+async def test_who_watches_is_asked() -> None:
+    rules = b'{"data": {"groups": [{"rules": [{"query": "marketbot_unprotected_positions > 0"}]}]}}'
+    health = "up"
+
+    async def answer(_method: str, path: str, _body: bytes) -> tuple[int, bytes]:
+        if path.startswith("/api/v1/rules"):
+            return 200, rules
+        one = {"health": health, "labels": {"job": "marketbot-api"}}
+        return 200, json.dumps({"data": {"activeTargets": [one, {"health": "up", "labels": {"job": "node"}}]}}).encode()
+
+    async with serving(answer) as url:
+        where = target(url)
+        assert (await alerts(where, 1)).value == 1
+        assert (await alerts(where, 2)).value == 0, "every process has to be watched"
+        health = "down"
+        assert (await alerts(where, 1)).value == 0
+        rules = b"{}"
+        assert (await alerts(where, 1)).value is None
+    assert (await alerts(where, 1)).value is None
+    assert (await alerts(None, 1)).value is None
+
+
+async def test_a_stream_is_known_by_its_head() -> None:
+    async def answer(_method: str, _path: str, _body: bytes) -> tuple[int, bytes]:
+        return 404, b""
+
+    async with serving(answer) as url:
+        where = target(url)
+        assert await front.serves_stream(where, "/events", "good")
+        assert not await front.serves_stream(where, "/events", "bad")
+        assert not await front.serves_stream(where, "/elsewhere", "good")
+    assert not await front.serves_stream(where, "/events", "good")
+
+
 async def test_others_are_timed_while_one_address_floods() -> None:
     async def answer(_method: str, path: str, _body: bytes) -> tuple[int, bytes]:
         return (429, b"") if path == "/flood" else (200, b"")
@@ -235,6 +269,6 @@ async def test_others_are_timed_while_one_address_floods() -> None:
 
     async with serving(answer) as url:
         calm = Plan(target(url), Scenario("calm", (Route("ping", "GET", "/", 1.0),), 1.0), [User()] * 5, 60, 20)
-        found = by_name(await front.flood(calm, "/flood", source=None))
+        found = by_name(await flood(calm, "/flood", source=None, per_s=100, seconds=2))
     assert found.value("flood_refused_share") == 1.0
     assert (found.value("flood_others_p95_ms") or 0) > 0

@@ -102,4 +102,5 @@ async def test_stats_count_requests_by_path(binance: MakeBinance, control: Contr
     client = await binance()
     await client.market("BUY", "0.01")
     stats = (await control.send("GET", "/stats"))["venues"]["binance"]["mainnet"]
+    assert stats["over_limit"] == 0
     assert (stats["requests"], stats["open_connections"]) == ({"/fapi/v1/order": 1}, 1)

@@ -4,6 +4,11 @@ from .clients import Control
 from .conftest import MakeBinance, MakeBybit
 
 
+async def over_limit(control: Control, venue: str) -> int:
+    stats = await control.send("GET", "/stats")
+    return int(stats["venues"][venue]["mainnet"]["over_limit"])
+
+
 async def test_binance_weight_then_ban(binance: MakeBinance, control: Control) -> None:
     client = await binance()
     limits = {"binance_ip_weight_1m": 11, "binance_refusals_before_ban": 2, "binance_ban_s": 60}
@@ -13,6 +18,7 @@ async def test_binance_weight_then_ban(binance: MakeBinance, control: Control) -
     assert answers[1].headers["X-MBX-USED-WEIGHT-1M"] == "10"
     assert answers[2].body["code"] == -1003
     assert int(answers[2].headers["Retry-After"]) <= 61
+    assert await over_limit(control, "binance") == 4
 
 
 async def test_binance_orders_have_no_weight(binance: MakeBinance, control: Control) -> None:
@@ -28,6 +34,7 @@ async def test_binance_order_limit_counts_algo_orders(binance: MakeBinance, cont
     assert (await client.stop("108000")).headers["X-MBX-ORDER-COUNT-1M"] == "2"
     answer = await client.market("BUY", "0.01")
     assert (answer.status, answer.body["code"]) == (429, -1015)
+    assert await over_limit(control, "binance") == 1
 
 
 async def test_limits_of_the_two_environments_are_apart(binance: MakeBinance, control: Control) -> None:

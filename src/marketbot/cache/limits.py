@@ -19,11 +19,13 @@ from marketbot.cache.shared import Shared, SharedStoreAway
 from marketbot.domain.buckets import Buckets
 from marketbot.domain.gcra import US, Decision
 from marketbot.domain.limits import Check, Verdict, strictest
-from marketbot.observability.shared_metrics import SharedUse, count_limited
+from marketbot.observability.shared_metrics import SharedUse, count_limited, set_cache_entries
 from marketbot.ports import Clock
 
 SCRIPT = files(__package__).joinpath("gcra.lua").read_text()
 PREFIX = "mb:limit"
+CACHE = "limits"
+"""What this process's memory of limits is called in the metrics of caches."""
 MAX_KEY_LENGTH = 64
 """Characters; what is longer is counted by its digest, so that nobody chooses how much we store."""
 FIELDS = 4
@@ -37,6 +39,7 @@ class Limits:
         self._shared = shared
         self._buckets = Buckets()
         self._script: AsyncScript | None = None
+        set_cache_entries(CACHE, 0, self._buckets.most)
 
     def __repr__(self) -> str:
         return f"<Limits {self._buckets!r} {self._shared!r}>"
@@ -45,6 +48,7 @@ class Limits:
         """Take one from every limit named, or from none when one of them is used up."""
         named = [Check(each.limit, _short(each.key)) for each in checks]
         decisions = self._buckets.take(named, self._now_us())
+        set_cache_entries(CACHE, self._buckets.remembered, self._buckets.most)
         verdict = strictest(named, decisions)
         if verdict.allowed and self._shared is not None:
             with contextlib.suppress(SharedStoreAway):

@@ -20,7 +20,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from marketbot.cache.shared import Shared, SharedStoreAway
-from marketbot.observability.shared_metrics import Lookup, SharedUse, count_lookup
+from marketbot.observability.shared_metrics import Lookup, SharedUse, count_lookup, set_cache_entries
 from marketbot.ports import Clock
 
 PREFIX = "mb:cache:1"
@@ -89,6 +89,7 @@ class SharedCache:
             keep: tells whether what was loaded is an answer at all.
         """
         kept = self._in_process(space, key)
+        set_cache_entries(space.name, len(self._kept.get(space.name, ())), space.max_entries)
         if kept is not None:
             count_lookup(Lookup.PROCESS)
             return kept

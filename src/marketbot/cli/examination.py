@@ -49,6 +49,7 @@ class ExaminationOptions:
     form: str
     file: Path | None
     lang: str
+    prometheus: str | None = None
 
 
 async def run_readiness(output: Output, settings: Settings, options: ExaminationOptions) -> int:
@@ -87,12 +88,14 @@ async def _live(output: Output, settings: Settings, options: ExaminationOptions,
         output.mark(store.profile)
         where = Installed(
             target(endpoints.api_url),
-            target(endpoints.engine_urls[0]),
+            [target(url) for url in endpoints.api_urls],
+            [target(url) for url in endpoints.engine_urls],
             operator_token(settings),
             store.dsn,
             endpoints.supervisor_pid,
             settings.data_dir,
             max(1, len(endpoints.egress_addresses)),
+            None if options.prometheus is None else target(options.prometheus),
         )
         return await examine_live(where, users=options.users, minutes=options.minutes, say=tell)
 

@@ -289,6 +289,9 @@ def readiness(
     minutes: Annotated[float, typer.Option(help="How long the load lasts.")] = 2.0,
     form: Annotated[str, typer.Option("--format", help="terminal, json, markdown or html.")] = "terminal",
     file: Annotated[Path | None, typer.Option("--output", help="Write the report to a file.")] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(help="The Prometheus on this machine that watches the service: are our alert rules loaded?")
+    ] = None,
     lang: Language = "en",
     json: Json = False,
     data_dir: DataDir = None,
@@ -296,7 +299,7 @@ def readiness(
     """Are we ready? Load, fan-out, fault drills and checks, scored by the criteria; exit 0 from 85 %."""
     from marketbot.cli.examination import ExaminationOptions, run_readiness
 
-    options = ExaminationOptions(isolated, users, accounts, minutes, form, file, lang)
+    options = ExaminationOptions(isolated, users, accounts, minutes, form, file, lang, prometheus)
     run_command(json, data_dir, lambda output, settings: run_readiness(output, settings, options))
 
 

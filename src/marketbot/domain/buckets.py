@@ -24,6 +24,15 @@ class Buckets:
     def __repr__(self) -> str:
         return f"<Buckets {len(self._tats)} of {self._max} remembered>"
 
+    @property
+    def remembered(self) -> int:
+        return len(self._tats)
+
+    @property
+    def most(self) -> int:
+        """How many keys are remembered at most."""
+        return self._max
+
     def take(self, checks: Sequence[Check], now_us: int) -> list[Decision]:
         """Decide every check; remember what was taken only if all may pass."""
         decisions = [decide(self._tats.get((each.limit.name, each.key), 0), now_us, each.limit.rate) for each in checks]

@@ -37,6 +37,8 @@ _LIMITED = Counter("marketbot_limited_total", "Requests over a limit.", ["limit"
 _SHED = Counter("marketbot_shed_total", "Requests turned away because the process was full.", ["load_class"], registry=REGISTRY)
 _IN_FLIGHT = Gauge("marketbot_requests_in_flight", "Requests being served.", ["load_class"], registry=REGISTRY)
 _LOOKUPS = Counter("marketbot_cache_lookups_total", "Cached values, by where they came from.", ["found"], registry=REGISTRY)
+_CACHE_ENTRIES = Gauge("marketbot_cache_entries", "Entries that this process keeps in a cache.", ["cache"], registry=REGISTRY)
+_CACHE_ENTRIES_MAX = Gauge("marketbot_cache_entries_max", "Entries that it keeps at most.", ["cache"], registry=REGISTRY)
 _EVENTS_DROPPED = Counter(
     "marketbot_events_dropped_total", "Live events that a slow or unreachable reader did not get.", registry=REGISTRY
 )
@@ -71,6 +73,12 @@ def set_in_flight(load_class: LoadClass, requests: int) -> None:
 
 def count_lookup(found: Lookup) -> None:
     _lookups[found].inc()
+
+
+def set_cache_entries(cache: str, entries: int, most: int) -> None:
+    """Note how full a cache of this process is; caches are named in the code, so they are few."""
+    _CACHE_ENTRIES.labels(cache).set(entries)
+    _CACHE_ENTRIES_MAX.labels(cache).set(most)
 
 
 def count_events_dropped(events: int) -> None:

@@ -28,6 +28,21 @@ class Verdict:
     doubled: int
     naked: int
 
+    @property
+    def harm(self) -> int:
+        """Orders that went wrong."""
+        return self.lost + self.doubled
+
+    def plus(self, other: Verdict) -> Verdict:
+        """Return both signals' verdict as one; what stands without a stop is of no signal, so the later look counts."""
+        return Verdict(
+            self.accounts + other.accounts,
+            self.ordered + other.ordered,
+            self.lost + other.lost,
+            self.doubled + other.doubled,
+            other.naked,
+        )
+
 
 def compare(
     ours: Iterable[Ordered], followers: int, ledger: Iterable[Mapping[str, Any]], episodes: Iterable[Mapping[str, Any]]

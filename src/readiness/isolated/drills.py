@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from readiness.isolated.books import Verdict, compare
 from readiness.isolated.errors import RunFailed
-from readiness.isolated.fanout import Outcome, book, close_body, environments, long_body, outcomes, send, settled
+from readiness.isolated.fanout import Outcome, close_body, environments, long_body, outcomes, send, settled
 from readiness.isolated.installation import Installation
 from readiness.measure.database import Db
 from readiness.measurement import Measurement, measured, unmeasured
@@ -21,12 +18,7 @@ MAINNET, TESTNET = 1, 2
 HUNG_EVERY = 20
 """One account in so many takes every request and answers none."""
 OTHERS_TIMEOUT_S = 60.0
-KILL_DELAY_MS = 1_500
-"""While the kill is drilled every venue answers this late, so that there is a middle to kill in."""
-KILL_WAIT_S = 30.0
-TAKEOVER_WAIT_S = 60.0
 POLL_S = 0.02
-AUDIT_WAIT_S = 30.0
 SPARE_S = 6.0
 """Between fan-outs the venues forget what was asked: Bybit counts over five seconds."""
 
@@ -132,41 +124,6 @@ async def hung_accounts(made: Installation, db: Db, *, well: str, hung: str) -> 
     return [measured(name, after / before, "ratio", "hung", **told)]
 
 
-async def kill_engine(made: Installation, db: Db, symbol: str) -> list[Measurement]:
-    """Kill an engine with -9 while entries are on the wire, and hold the books against the venues' ledger afterwards."""
-    names = ("kill_lost", "kill_doubled", "takeover_s")
-    engines = made.pids("engine")
-    if not engines:
-        return [unmeasured(name, "no_engine") for name in names]
-    last = await made.control.last_entry()
-    await made.control.add_fault(name="drill", kind="slow", method="POST", probability=1.0, delay_ms=KILL_DELAY_MS)
-    try:
-        signal_id = await send(made, long_body(symbol))
-        if not await _first_entry(made, last):
-            return [unmeasured(name, "no_entry") for name in names]
-        for pid in engines[:1]:
-            os.kill(pid, signal.SIGKILL)
-        killed_at = await db.fetchval("SELECT clock_timestamp()")
-        open_then = await db.fetchval("SELECT count(*) FROM chunk WHERE signal_id = $1 AND done_at IS NULL", signal_id)
-        took_s = await _claimed_after(db, signal_id, killed_at)
-    finally:
-        await made.control.clear_faults()
-    await settled(db, signal_id)
-    verdict = await _audited(made, db, signal_id, last)
-    books = {"accounts": verdict.accounts, "ordered": verdict.ordered}
-    takeover = (
-        measured("takeover_s", took_s, "s", "takeover", chunks=int(open_then))
-        if took_s is not None
-        else unmeasured("takeover_s", "no_takeover")
-    )
-    return [
-        measured("kill_lost", verdict.lost, "count", "books", **books),
-        measured("kill_doubled", verdict.doubled, "count", "books", **books),
-        measured("kill_naked", verdict.naked, "count", "naked"),
-        takeover,
-    ]
-
-
 async def _others_done(db: Db, signal_id: int, accounts: int) -> None:
     deadline = time.monotonic() + OTHERS_TIMEOUT_S
     while await db.fetchval("SELECT count(*) FROM outcome WHERE signal_id = $1", signal_id) < accounts:
@@ -177,43 +134,3 @@ async def _others_done(db: Db, signal_id: int, accounts: int) -> None:
 
 async def _protected_p95_ms(db: Db, signal_id: int) -> float | None:
     return quantile([row.protected_ms for row in await outcomes(db, signal_id) if row.protected_ms is not None], 0.95)
-
-
-async def _first_entry(made: Installation, last: int) -> bool:
-    deadline = time.monotonic() + KILL_WAIT_S
-    while time.monotonic() < deadline:
-        if await made.control.ledger(last):
-            return True
-        await asyncio.sleep(POLL_S)
-    return False
-
-
-async def _claimed_after(db: Db, signal_id: int, killed_at: object) -> float | None:
-    """Return how long after the kill a chunk of the signal was claimed again; None when none was."""
-    deadline = time.monotonic() + TAKEOVER_WAIT_S
-    while time.monotonic() < deadline:
-        row = await db.fetchrow(
-            "SELECT extract(epoch FROM clock_timestamp() - $2)::float AS took_s, count(*) FILTER (WHERE attempts > 1) AS again, "
-            "count(*) FILTER (WHERE done_at IS NULL) AS open FROM chunk WHERE signal_id = $1",
-            signal_id,
-            killed_at,
-        )
-        assert row is not None
-        if row["again"]:
-            return float(row["took_s"])
-        if not row["open"]:
-            return None
-        await asyncio.sleep(POLL_S)
-    return TAKEOVER_WAIT_S
-
-
-async def _audited(made: Installation, db: Db, signal_id: int, last: int) -> Verdict:
-    deadline = time.monotonic() + AUDIT_WAIT_S
-    while True:
-        verdict = compare(
-            await book(db, signal_id), len(made.venue_accounts), await made.control.ledger(last), await made.control.episodes()
-        )
-        # The last echoes (a stop that is still being set) may take a moment.
-        if not (verdict.lost or verdict.naked) or time.monotonic() > deadline:
-            return verdict
-        await asyncio.sleep(0.5)

@@ -11,7 +11,8 @@ import orjson
 
 from readiness.isolated.books import Ordered
 from readiness.isolated.errors import RunFailed
-from readiness.isolated.installation import PRICES, SOURCE, Installation
+from readiness.isolated.installation import PRICES, Installation
+from readiness.isolated.population import DRILL_SOURCE, SOURCE, drill_accounts
 from readiness.measure.database import Db
 from readiness.measure.front import ask
 
@@ -19,6 +20,8 @@ SETTLE_TIMEOUT_S = 180.0
 CONNECT_STALL_S = 60.0
 POLL_S = 0.05
 READY_WAIT_S = 30.0
+ENTRY_WAIT_S = 30.0
+FLAT_WAIT_S = 30.0
 ACCEPTED, UNAVAILABLE = 202, 503
 
 _STATUS = "SELECT count(*) FILTER (WHERE status = 'ready') AS ready, count(*) AS total FROM account"
@@ -31,6 +34,10 @@ SELECT i.account_id, i.state = 'queued' AS queued, o.result::text AS result,
        ARRAY(SELECT client_order_id FROM orders r
              WHERE r.signal_id = i.signal_id AND r.account_id = i.account_id AND r.leg = 'entry') AS entry_ids
 FROM intent i LEFT JOIN outcome o USING (signal_id, account_id) WHERE i.signal_id = $1
+"""
+_HELD = """
+SELECT count(*) FROM position WHERE symbol = ANY ($1) AND protection <> 'closed'
+AND account_id IN (SELECT account_id FROM account ORDER BY account_id LIMIT $2)
 """
 _ENVIRONMENTS = """
 SELECT count(DISTINCT a.environment) FROM outcome o JOIN account a USING (account_id)
@@ -127,6 +134,35 @@ async def book(connection: Db, signal_id: int) -> list[Ordered]:
 
 async def environments(connection: Db, signal_id: int) -> int:
     return int(await connection.fetchval(_ENVIRONMENTS, signal_id))
+
+
+async def cleared(made: Installation, connection: Db, *symbols: str) -> None:
+    """Close what the drills' accounts hold of some symbols, so that the next drill can open them.
+
+    Raises:
+        RunFailed: our book still shows a position long after its close was done.
+    """
+    for symbol in symbols:
+        await settled(connection, await send(made, close_body(symbol), DRILL_SOURCE))
+    deadline = time.monotonic() + FLAT_WAIT_S
+    while await connection.fetchval(_HELD, list(symbols), drill_accounts(made)):
+        if time.monotonic() > deadline:
+            raise RunFailed(f"{', '.join(symbols)} was closed and is still held after {FLAT_WAIT_S:.0f} s")
+        await asyncio.sleep(POLL_S)
+
+
+async def open_chunks(connection: Db, signal_id: int) -> int:
+    return int(await connection.fetchval("SELECT count(*) FROM chunk WHERE signal_id = $1 AND done_at IS NULL", signal_id))
+
+
+async def first_entry(made: Installation, last: int) -> bool:
+    """Wait until an entry reaches a venue; False when none does."""
+    deadline = time.monotonic() + ENTRY_WAIT_S
+    while time.monotonic() < deadline:
+        if await made.control.ledger(last):
+            return True
+        await asyncio.sleep(POLL_S)
+    return False
 
 
 def _now() -> str:

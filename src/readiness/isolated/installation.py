@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ import orjson
 
 from readiness.isolated.errors import RunFailed
 from readiness.isolated.simulator import Control
+from readiness.load.scenario import User
 from readiness.load.target import Target, target
 from readiness.measure.processes import Process, all_processes, family
 
 COMMAND = (sys.executable, "-m", "marketbot.cli.main")
+REPLICA = (sys.executable, "-m", "marketbot.store.embedded")
+REPLICA_PLACE = "replica"
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 120.0
@@ -31,19 +34,21 @@ MAX_LINE_BYTES = 1 << 20
 LOG_TAIL_CHARS = 500
 ADDRESSES = tuple(f"127.0.0.{number}" for number in range(2, 10))
 """Loopback source addresses: venues limit requests by address, so the fan-out is spread over several, as in real use."""
-SOURCE, IDLE_SOURCE, SMALL_SOURCE = "readiness", "load", "small"
-SMALL_SOURCE_PER_HOUR = 5
+UP = ("--api", "2", "--executors", "2", "--front-door")
+"""What is examined: the service as it is meant to run for a crowd, two of everything that may die."""
 PARENT = Path("/var/tmp")  # noqa: S108 - only as the parent of a private, freshly made directory
 PRICES = {"BTCUSDT": "111245.6", "ETHUSDT": "4312.77", "SOLUSDT": "203.41", "XRPUSDT": "2.8713", "DOGEUSDT": "0.24117"}
 
 
 @dataclass(slots=True)
 class Installation:
-    """What runs. ``secrets`` are the sources', by name."""
+    """What runs. ``api`` is the front door; ``apis`` and ``engines`` are the processes themselves. ``secrets`` are the sources', by name;
+    ``users`` have a token each."""
 
     place: Path
     api: Target
-    engine: Target
+    apis: Sequence[Target]
+    engines: Sequence[Target]
     supervisor_pid: int
     operator_token: str = field(repr=False)
     control: Control
@@ -52,13 +57,30 @@ class Installation:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     venue_accounts: list[str] = field(default_factory=list)
+    users: list[User] = field(default_factory=list, repr=False)
 
     def processes(self) -> list[Process]:
-        return family(self.supervisor_pid, self.place, all_processes())
+        """Return what runs; the replica's server is told from the primary's."""
+        found = family(self.supervisor_pid, self.place, all_processes())
+        copies = {each.pid for each in found if each.role == "postgres" and str(self.place / REPLICA_PLACE) in each.command}
+        return [replace(each, role="replica") if each.pid in copies or each.parent in copies else each for each in found]
 
     def pids(self, role: str) -> list[int]:
         """Return the programs of a role that the supervisor started; their own workers are not counted."""
         return [each.pid for each in self.processes() if each.role == role and each.parent == self.supervisor_pid]
+
+    def servers(self, name: str, place: Path | None = None) -> list[int]:
+        """Return the processes whose own program is of this name (a database's, the shared store's), below a directory if one is given."""
+        return [
+            each.pid
+            for each in self.processes()
+            if Path(each.command.split(" ")[0]).name.startswith(name) and (place is None or str(place) in each.command)
+        ]
+
+    @property
+    def programs(self) -> list[Target]:
+        """Every process that shows metrics."""
+        return [*self.apis, *self.engines]
 
     def webhook(self, source: str) -> str:
         return f"/v1/webhook/{source}/{self.secrets[source]}"
@@ -73,15 +95,15 @@ class Installation:
 
 
 @asynccontextmanager
-async def put_up(accounts: int, *, say: Callable[[str], None], roles: Sequence[str] = ()) -> AsyncIterator[Installation]:
-    """Start a service with ``accounts`` simulated accounts that follow one source. ``roles`` are further arguments of ``up``.
+async def put_up(*, say: Callable[[str], None], roles: Sequence[str] = UP) -> AsyncIterator[Installation]:
+    """Start a service, with a streaming replica of its database that it reads from. ``roles`` are further arguments of ``up``.
 
     Raises:
         RunFailed: some part does not start.
     """
     place = _new_place()
     environment = _environment(place)
-    process = None
+    process = replica = None
     try:
         say("start")
         with (place / "up.log").open("wb") as log:
@@ -89,15 +111,36 @@ async def put_up(accounts: int, *, say: Callable[[str], None], roles: Sequence[s
                 *COMMAND, "up", "--json", *roles,
                 env=environment, stdout=asyncio.subprocess.PIPE, stderr=log, limit=MAX_LINE_BYTES, start_new_session=True,
             )  # fmt: skip
-        made = await _started(process, place, environment)
-        await _populate(made, accounts, say)
+            made = await _started(process, place, environment)
+            say("replica")
+            replica = await _start_replica(place, environment)
         yield made
     finally:
-        if process is not None:
-            say("stop")
-            await _stop(process)
+        say("stop")
+        for each in (replica, process):
+            if each is not None:
+                await _stop(each)
         await asyncio.to_thread(_end_leftovers, place)
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+async def _start_replica(place: Path, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """Copy the database and keep the copy streaming, where the service was told to look for it."""
+    with (place / "replica.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *REPLICA, str(place), str(place / REPLICA_PLACE),
+            env=dict(environment), stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        line = b""
+    if not line:
+        await _stop(process)
+        raise RunFailed(f"the replica did not start: {_content(place / 'replica.log')[-LOG_TAIL_CHARS:].strip()}")
+    return process
 
 
 async def command(environment: Mapping[str, str], *arguments: str) -> dict[str, Any]:
@@ -131,48 +174,16 @@ async def _started(process: asyncio.subprocess.Process, place: Path, environment
         raise RunFailed(f"the service did not start: {said or 'it said nothing'}") from None
     return Installation(
         place,
-        target(told["api_urls"][0]),
-        target(told["engine_urls"][0]),
+        target(told["front_door"] or told["api_urls"][0]),
+        [target(url) for url in told["api_urls"]],
+        [target(url) for url in told["engine_urls"]],
         int(told["supervisor_pid"]),
         _content(Path(told["operator_token_file"])).strip(),
         Control.of(ready_file),
-        dsn=f"postgresql://marketbot@/marketbot?host={place / 'run'}&port=5432",
+        dsn=_dsn(place),
         egresses=max(1, len(told["egress_addresses"])),
         environment=environment,
     )
-
-
-async def _populate(made: Installation, accounts: int, say: Callable[[str], None]) -> None:
-    """Make sources and accounts, and import them as an operator would."""
-    say("accounts")
-    await made.control.set_prices(PRICES)
-    for source, per_hour in ((SOURCE, 100_000), (IDLE_SOURCE, 1_000_000), (SMALL_SOURCE, SMALL_SOURCE_PER_HOUR)):
-        made.secrets[source] = (await made.command("source", "add", source, "--signals-per-hour", str(per_hour)))["secret"]
-    held = await made.control.make_accounts(accounts)
-    made.venue_accounts = [str(each["account_id"]) for each in held]
-    rows = [
-        {
-            "user": f"user{number}",
-            "label": "main",
-            "venue": each["venue"],
-            "environment": each["environment"],
-            "api_key": each["api_key"],
-            "api_secret": each["api_secret"],
-            "follows": [SOURCE],
-            "max_positions": len(PRICES),
-            "position_size_pct": 10,
-            "cooldown_min": 0,
-            "egress": number // 4 % made.egresses,
-        }
-        for number, each in enumerate(held)
-    ]
-    file = made.place / "accounts.json"
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as target_file:
-        target_file.write(orjson.dumps(rows))
-    imported = await made.command("accounts", "import", str(file))
-    file.unlink()
-    if imported["created"] != accounts:
-        raise RunFailed(f"only {imported['created']} of {accounts} accounts were imported")
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -204,6 +215,10 @@ def _new_place() -> Path:
     return place
 
 
+def _dsn(place: Path) -> str:
+    return f"postgresql://marketbot@/marketbot?host={place / 'run'}&port=5432"
+
+
 def _content(path: Path) -> str:
     try:
         return path.read_text(errors="replace")
@@ -224,6 +239,7 @@ def _environment(place: Path) -> dict[str, str]:
         "MARKETBOT_API_PORT": "0",
         "MARKETBOT_METRICS_PORT": "0",
         "MARKETBOT_LOG_LEVEL": "warning",
+        "REPLICA_URLS": _dsn(place / REPLICA_PLACE),
         "MARKETBOT_EGRESS_ADDRESSES": ",".join(address for address in ADDRESSES if _bindable(address)),
     }
 

@@ -18,7 +18,17 @@ TIMEOUT_S = 60.0
 ACCOUNTS_A_CALL = 2_000
 LEDGER_PAGE = 100_000
 MAX_LEDGER_PAGES = 100
+ENTRY_PATHS = ("/fapi/v1/order", "/v5/order/create")
 PLACES = (("binance", "mainnet"), ("bybit", "mainnet"), ("binance", "testnet"), ("bybit", "testnet"))
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What all venues took: connections, requests, and among them those over a limit of theirs."""
+
+    connections: int
+    requests: int
+    over_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,11 @@ class Control:
     async def add_fault(self, **rule: Any) -> None:
         await self.call("POST", "/faults", {"rules": [rule]})
 
+    async def slow_entries(self, delay_ms: int) -> None:
+        """Have every venue take its time with entries, so that a fan-out has a middle to strike in; stops are set as fast as ever."""
+        for path in ENTRY_PATHS:
+            await self.add_fault(name="drill", kind="slow", method="POST", path=path, probability=1.0, delay_ms=delay_ms)
+
     async def clear_faults(self) -> None:
         await self.call("DELETE", "/faults")
 
@@ -83,11 +98,12 @@ class Control:
         found: list[dict[str, Any]] = (await self.call("GET", "/protection"))["episodes"]
         return found
 
-    async def traffic(self) -> tuple[int, int]:
-        """Return (connections taken, requests answered) at all venues."""
+    async def traffic(self) -> Traffic:
         stats = await self.call("GET", "/stats")
         markets = [market for venue in stats["venues"].values() for market in venue.values()]
-        return sum(each["connections"] for each in markets), sum(each["requests_total"] for each in markets)
+        return Traffic(
+            *(sum(int(each[name]) for each in markets) for name in ("connections", "requests_total", "over_limit")),
+        )
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         parts = urlsplit(self.url)

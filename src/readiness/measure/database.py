@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import TypeAlias
 
 import asyncpg
@@ -79,7 +80,7 @@ class DatabasePeaks:
     connections: int = 0
     of_one_program: int = 0
     program: str = ""
-    executors: int = 0
+    executors: list[int] = field(default_factory=list)
     longest_ms: float = 0.0
     idle_in_transaction_s: float = 0.0
     risk_oldest_s: float = 0.0
@@ -93,9 +94,7 @@ class DatabasePeaks:
         for name, count in activity.connections.items():
             if name != APPLICATION and count > self.of_one_program:
                 self.of_one_program, self.program = count, name
-        self.executors = max(
-            self.executors, sum(held for name, held in activity.connections.items() if name.startswith("marketbot presence "))
-        )
+        self.executors.append(sum(held for name, held in activity.connections.items() if name.startswith("marketbot presence ")))
         self.longest_ms = max(self.longest_ms, activity.longest_ms)
         self.idle_in_transaction_s = max(self.idle_in_transaction_s, activity.idle_in_transaction_s)
         self.risk_oldest_s = max(self.risk_oldest_s, activity.risk_oldest_s)
@@ -125,7 +124,7 @@ class DatabasePeaks:
             measured("db_longest_statement_ms", self.longest_ms, "ms", "activity", looks=looks),
             measured("db_idle_in_transaction_s", self.idle_in_transaction_s, "s", "activity", looks=looks),
             measured("queue_risk_oldest_s", self.risk_oldest_s, "s", "queue", looks=looks),
-            measured("executor_instances", self.executors, "count", "presence"),
+            measured("executor_instances", median_low(self.executors), "count", "presence", looks=looks),
         ]
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 
-from readiness.load.arrivals import Arrivals
-from readiness.load.generator import Plan, run_load
-from readiness.load.result import LoadResult
-from readiness.load.scenario import Route, Scenario, User
 from readiness.load.target import Target
 from readiness.load.wire import Failure, Reply, WireFailed, connect, request
 from readiness.measure.prometheus import Scrape, read_metrics
@@ -18,11 +15,21 @@ from readiness.measurement import Measurement, measured, unmeasured
 ASK_TIMEOUT_S = 10.0
 BIG_BODY_BYTES = 1 << 20
 SLOW_WAIT_S = 60.0
-FLOOD_PER_S = 400.0
-FLOOD_S = 3.0
-FLOOD_CONNECTIONS = 64
 TOO_MANY = 429
 TOO_LARGE = 413
+
+# What is read of the product's metrics; a test holds every name against what the product exports.
+BREAKER_STATE = "marketbot_breaker_state"
+BUDGET_USED = "marketbot_budget_used_ratio"
+MEMORY_BOUND = "marketbot_memory_bound_bytes"
+CACHE_ENTRIES = "marketbot_cache_entries"
+CACHE_ENTRIES_MAX = "marketbot_cache_entries_max"
+SHARED_UP = "marketbot_shared_store_up"
+SHARED_FALLBACKS = "marketbot_shared_store_fallbacks_total"
+REPLICA_UP = "marketbot_replica_up"
+READS = "marketbot_reads_total"
+BOUNDS = (MEMORY_BOUND, CACHE_ENTRIES, CACHE_ENTRIES_MAX)
+METRICS_READ = frozenset({*BOUNDS, BREAKER_STATE, BUDGET_USED, SHARED_UP, SHARED_FALLBACKS, REPLICA_UP, READS})
 
 
 async def ask(target: Target, method: str, path: str, *, body: bytes = b"", token: str = "") -> Reply | None:
@@ -39,26 +46,54 @@ async def ask(target: Target, method: str, path: str, *, body: bytes = b"", toke
         connection.close()
 
 
+async def serves_stream(target: Target, path: str, token: str) -> bool:
+    """Tell whether a stream of events is opened at a path: by its head alone, for it has no end."""
+    wanted = (
+        f"GET {path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n\r\n"
+    )
+    context = ssl.create_default_context() if target.encrypted else None
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
+            try:
+                writer.write(wanted.encode("latin-1"))
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return False
+    return head.split(b" ")[1:2] == [b"200"] and b"content-type: text/event-stream" in head
+
+
 async def scrape(target: Target, token: str) -> Scrape | None:
     """Read a program's metrics; None when it shows none."""
     reply = await ask(target, "GET", "/metrics", token=token)
     return read_metrics(reply.body.decode("utf-8", "replace")) if reply is not None and reply.status == 200 else None
 
 
-def shown(scrapes: list[Scrape]) -> list[Measurement]:
-    """Tell whether what an operator must see stands in the metrics."""
+async def scrape_all(targets: Sequence[Target], token: str) -> list[Scrape | None]:
+    """Read every program's metrics, one after the other; None for each that shows none."""
+    return [await scrape(target, token) for target in targets]
 
-    def find(name: str, metric: str) -> Measurement:
-        if not scrapes:
-            return unmeasured(name, "no_metrics")
-        there = any(each.has(metric) for each in scrapes)
-        return measured(name, there, "yes", "metric_there" if there else "metric_missing", metric=metric, programs=len(scrapes))
 
+def shown(apis: Sequence[Scrape | None], engines: Sequence[Scrape | None]) -> list[Measurement]:
+    """Tell whether what an operator must see stands in the metrics of every process that ought to show it."""
     return [
-        find("venue_breakers", "marketbot_breaker_state"),
-        find("venue_budgets_shown", "marketbot_budget_used_ratio"),
-        find("memory_bounds_shown", "marketbot_cache_entries"),
+        _there("venue_breakers", (BREAKER_STATE,), engines),
+        _there("venue_budgets_shown", (BUDGET_USED,), engines),
+        _there("memory_bounds_shown", BOUNDS, [*apis, *engines]),
     ]
+
+
+def _there(name: str, metrics: Sequence[str], scrapes: Sequence[Scrape | None]) -> Measurement:
+    read = [each for each in scrapes if each is not None]
+    if not read:
+        return unmeasured(name, "no_metrics")
+    missing = [metric for metric in metrics if not all(each.of(metric) for each in read)]
+    told = {"programs": len(scrapes), "silent": len(scrapes) - len(read)}
+    if missing:
+        return measured(name, 0, "yes", "metric_missing", metric=", ".join(missing), **told)
+    return measured(name, len(read) == len(scrapes), "yes", "metric_there", metric=", ".join(metrics), **told)
 
 
 async def body_limit(target: Target, path: str) -> Measurement:
@@ -106,36 +141,4 @@ async def source_limit(target: Target, path: str, bodies: list[bytes]) -> list[M
         )
         if refused
         else unmeasured("limit_retry_after", "no_429"),
-    ]
-
-
-async def flood(quiet: Plan, path: str, *, source: str | None) -> list[Measurement]:
-    """Send what nobody may send, fast and from one address, while others ask as always."""
-    route = Route("flood", "POST", path, 1.0, body="{}", expects=frozenset({401, 403, 404, TOO_MANY}))
-    storm = Plan(
-        quiet.target,
-        Scenario("flood", (route,), 1.0),
-        [User()] * FLOOD_CONNECTIONS,
-        FLOOD_S,
-        FLOOD_PER_S,
-        Arrivals.CONSTANT,
-        sources=() if source is None else (source,),
-    )
-    calm = replace(quiet, duration_s=FLOOD_S, scenario=replace(quiet.scenario, stream="", webhook=None, signals_per_s=0.0))
-    others, flooded = await asyncio.gather(run_load(calm), run_load(storm))
-    return flood_measurements(others, flooded)
-
-
-def flood_measurements(others: LoadResult, flooded: LoadResult) -> list[Measurement]:
-    latency = others.latency()
-    if not latency.count:
-        return [unmeasured(name, "flood_alone") for name in ("flood_others_p95_ms", "flood_refused_share")]
-    statuses = flooded.kinds["flood"].statuses if "flood" in flooded.kinds else {}
-    told = {"flooded": flooded.count, "seconds": FLOOD_S, "others": others.count}
-    answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
-    return [
-        measured("flood_others_p95_ms", latency.quantile_s(0.95) * 1_000, "ms", "flood", **told),
-        measured(
-            "flood_refused_share", statuses.get(TOO_MANY, 0) / max(1, flooded.count), "share", "flood_answers", answers=answers
-        ),
     ]

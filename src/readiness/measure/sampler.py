@@ -36,6 +36,8 @@ class Course:
     database: DatabasePeaks | None = None
     memory: list[MemorySample] = field(default_factory=list)
     machine_share: float | None = None
+    loaded: tuple[float, float] | None = None
+    """Between which seconds users asked, if they did: drills start further servers and second processes, which nobody serves from."""
 
     def steady(self, since_s: float, until_s: float) -> list[tuple[float, float]]:
         """Return (seconds, MB of all our processes) between two moments."""
@@ -47,13 +49,16 @@ class Course:
         found = [] if self.database is None else self.database.measurements()
         if self.machine_share is not None:
             found.append(measured("memory_machine_share", self.machine_share, "share", "meminfo"))
-        peak = max(self.memory, key=lambda sample: _ours(sample.by_role), default=None)
+        worst = max((_ours(sample.by_role) for sample in self.memory), default=0.0)
+        since_s, until_s = self.loaded or (0.0, float("inf"))
+        under_load = [sample for sample in self.memory if since_s <= sample.at_s <= until_s]
+        peak = max(under_load, key=lambda sample: _ours(sample.by_role), default=None)
         if peak is None or not peak.by_role:
             return [*found, unmeasured("memory_processes_mb", "no_proc")]
         parts = ", ".join(f"{role} {mb:.0f}" for role, mb in sorted(peak.by_role.items()) if role != "simulator")
         return [
             *found,
-            measured("memory_processes_mb", _ours(peak.by_role), "mb", "pss", parts=parts),
+            measured("memory_processes_mb", _ours(peak.by_role), "mb", "pss", parts=parts, worst=worst),
         ]
 
     def slope(self, since_s: float, until_s: float) -> Measurement:

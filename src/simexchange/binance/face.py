@@ -174,6 +174,7 @@ class BinanceFace:
             (used_1m, self._limits.binance_orders_1m, "MINUTE"),
         ):
             if limit is not None and used > limit:
+                self.sources.refusals_total += 1
                 raise BinanceError(-1015, f"Too many new orders; current limit is {limit} orders per {name}.", 429, headers)
         return headers
 

@@ -131,6 +131,7 @@ class BybitFace:
         used = self.sources.add(source, now, SOURCE_WINDOW_S, 1, aligned=False)
         if limit is None or used <= limit:
             return False
+        self.sources.refusals_total += 1
         self.sources.ban(source, now + self._limits.bybit_ban_s, now)
         return True
 
@@ -171,6 +172,7 @@ class BybitFace:
         used = window.add(now, ENDPOINT_WINDOW_S, cost)
         limit = self._endpoint_limit(route)
         if limit is not None and used > limit:
+            self.sources.refusals_total += 1
             raise BybitError(10006, "Too many visits. Exceeded the API Rate Limit.")
         return self._limit_headers(account, path, route)
 

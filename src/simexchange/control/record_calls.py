@@ -88,7 +88,7 @@ def bans(call: ControlCall) -> dict[str, Any]:
 
 
 def stats(call: ControlCall) -> dict[str, Any]:
-    """GET /stats: requests by venue and path, connections, CPU seconds, peak memory."""
+    """GET /stats: requests by venue and path, how many were over a limit, connections, CPU seconds, peak memory."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     venues: dict[str, dict[str, Any]] = {}
     for (venue, environment), face in call.world.faces.items():
@@ -98,6 +98,7 @@ def stats(call: ControlCall) -> dict[str, Any]:
             "down": listener.is_down,
             **asdict(listener.traffic),
             "requests_total": listener.traffic.requests,
+            "over_limit": face.sources.refusals_total,
         } | {"requests": dict(face.requests)}
     return {
         "venues": venues,
