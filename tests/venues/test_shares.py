@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from fractions import Fraction
 
@@ -11,9 +12,9 @@ from marketbot.domain.execution_report import ErrorClass
 from marketbot.domain.ids import AccountId
 from marketbot.venues.allowance import GROWTH_EVERY_S, HOLD_BACK_S, STEPS
 from marketbot.venues.answer import Refusal
-from marketbot.venues.egress_budget import BYSTANDER_SHARE, MAX_BYSTANDERS
+from marketbot.venues.egress_budget import ASK_EVERY_S, BYSTANDER_SHARE, MAX_BYSTANDERS
 from marketbot.venues.limits import RESERVED_SHARE, USABLE_SHARE, Cost, Limits, Rule
-from marketbot.venues.pace import Pace
+from marketbot.venues.pace import NAP_S, Pace
 
 from .clocks import HandClock
 
@@ -107,9 +108,9 @@ async def test_an_added_share_counts_as_spent_and_slides_out_but_a_stop_does_not
     await clock.advance(PERIOD_S * 2)
     pace.set_shares([Fraction(1, 4)])
     limit = int(pace.state()[0]["limit"])
-    assert not pace.admit(0, ALICE, ONE, urgent=False)
+    assert draw_all(pace, urgent=False) == 1, "whose answer may bring the venue's count"
     assert pace.assumes(0)
-    assert draw_all(pace) == limit - int(limit * (1 - RESERVED_SHARE))
+    assert draw_all(pace) == limit - int(limit * (1 - RESERVED_SHARE)) - 1
     await clock.advance(PERIOD_S * 1.2)
     assert not pace.assumes(0)
     assert draw_all(pace) == limit
@@ -123,6 +124,27 @@ async def test_the_venues_count_ends_an_assumption_that_it_disproves() -> None:
     assert draw_all(pace) == limit - 7
     await clock.advance(PERIOD_S * 1.2)
     assert draw_all(pace) == limit, "what was taken back is not taken back again when its slot leaves the window"
+
+
+async def test_a_call_now_and_then_asks_for_the_count_that_ends_an_assumption() -> None:
+    clock = HandClock()
+    pace = process(clock, Fraction(1, 4))
+    assert [draw_all(pace, urgent=False), draw_all(pace, urgent=False)] == [1, 0]
+    await clock.advance(ASK_EVERY_S)
+    assert draw_all(pace, urgent=False) == 1
+    waiting = asyncio.create_task(pace.wait(0, ALICE, ONE, urgent=False))
+    await clock.advance(NAP_S)
+    assert not waiting.done(), "a word of the venue may come before its time is up"
+    pace.note_egress_used(0, 2)
+    await clock.advance(NAP_S)
+    assert await waiting is None
+    assert draw_all(pace, urgent=False) > 1
+
+
+async def test_no_call_asks_while_everything_that_is_reserved_is_spent() -> None:
+    pace = process(HandClock(), Fraction(1, 4))
+    draw_all(pace)
+    assert not pace.admit(0, ALICE, ONE, urgent=False)
 
 
 async def test_the_venues_count_of_everybody_only_slows_a_part() -> None:

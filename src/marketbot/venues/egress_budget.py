@@ -10,6 +10,8 @@ The rules of a divided address (docs/EGRESS.md, ADR 0010):
    ``Allowance.hold_back``. It also ends an assumption of rule 2 that it disproves: nobody spent more than the venue has seen.
 4. A process without a share may not call, except that it reads the market through the first address: ``BYSTANDER_SHARE`` of the limit,
    set aside for at most ``MAX_BYSTANDERS`` of them as soon as that address is divided.
+5. While an assumption of rule 2 stands, one ordinary call every ``ASK_EVERY_S`` may draw on the reserve: its answer brings the venue's count,
+   without which the accounts of a process that died would wait a minute for somebody else to hear it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ BYSTANDER_SHARE = Fraction(1, 30)
 BYSTANDER_PERIOD_S = 5.0
 """Its own window is short: prices that come in bursts are too old in between."""
 MAX_BYSTANDERS = 3
+ASK_EVERY_S = 5.0
+"""A probe weighs five at most: a minute of them takes a third of what the smallest half of an address reserves."""
 WHOLE = Fraction(1)
 
 
@@ -45,6 +49,7 @@ class EgressBudget:
     """One address as one process sees it. ``serves_market``: processes without a share may read the market through it."""
 
     __slots__ = (
+        "_asks_again_at",
         "_assumed",
         "_serves_market",
         "allowance",
@@ -70,6 +75,7 @@ class EgressBudget:
         """The end of a ban, or never while this process has no share: the one thing that a call looks at first."""
         self.bystander: SlidingWindow | None = None
         self._serves_market = serves_market
+        self._asks_again_at = 0.0
         self._assumed: dict[int, int] = {}  # by slot of the window, so no more than it has slots
         self.urgent_line: deque[Waiter] = deque()
         self.line: deque[Waiter] = deque()
@@ -87,6 +93,17 @@ class EgressBudget:
         self.window.turn(now)
         self._drop_past()
         return bool(self._assumed)
+
+    def may_ask(self, weight: int, now: float) -> bool:
+        """Let one ordinary call draw on what is reserved while a part is only assumed to be spent (rule 5); the answer is its turn."""
+        if (
+            now < self._asks_again_at
+            or not self.assumes(now)
+            or self.window.used + weight > self.allowance.limit(now, urgent=True)
+        ):
+            return False
+        self._asks_again_at = now + ASK_EVERY_S
+        return True
 
     def crowded(self, urgent: bool) -> bool:
         """Tell whether somebody waits whose turn comes before a newcomer's."""

@@ -80,7 +80,7 @@ class Pace:
         if now < at.closed_until:
             return account_id is None and at.admit_bystander(cost, now)
         weight = cost.weight
-        if weight and (at.crowded(urgent) or at.window.turn(now) + weight > at.allowance.limit(now, urgent)):
+        if weight and (at.crowded(urgent) or not self._fits(at, weight, now, urgent)):
             return False
         if cost.bucket and account_id is not None:
             account = self._account(account_id, cost.bucket)
@@ -90,6 +90,10 @@ class Pace:
         if weight:
             at.window.add(weight)
         return True
+
+    @staticmethod
+    def _fits(at: EgressBudget, weight: int, now: float, urgent: bool) -> bool:
+        return at.window.turn(now) + weight <= at.allowance.limit(now, urgent) or (not urgent and at.may_ask(weight, now))
 
     async def wait(self, egress: int, account_id: AccountId | None, cost: Cost, urgent: bool) -> Refusal | None:
         """Draw the cost when its turn comes; a refusal says that nothing was drawn and when to try again."""
@@ -292,11 +296,11 @@ class Pace:
                 line.popleft()
                 continue
             delay = max(at.closed_until - now, at.window.delay_s(now, head.cost.weight, at.allowance.limit(now, head.urgent)))
-            if delay <= 0:
+            if delay <= 0 or (now >= at.closed_until and not head.urgent and at.may_ask(head.cost.weight, now)):
                 at.window.add(head.cost.weight)
                 line.popleft()
                 head.turn.set_result(True)
-            elif now + delay > head.deadline:
+            elif now + (NAP_S if at.assumes(now) else delay) > head.deadline:
                 line.popleft()
                 head.turn.set_result(False)
             else:
