@@ -10,8 +10,8 @@ The rules of a divided address (docs/EGRESS.md, ADR 0010):
    ``Allowance.hold_back``. It also ends an assumption of rule 2 that it disproves: nobody spent more than the venue has seen.
 4. A process without a share may not call, except that it reads the market through the first address: ``BYSTANDER_SHARE`` of the limit,
    set aside for at most ``MAX_BYSTANDERS`` of them as soon as that address is divided.
-5. While an assumption of rule 2 stands, one ordinary call every ``ASK_EVERY_S`` may draw on the reserve: its answer brings the venue's count,
-   without which the accounts of a process that died would wait a minute for somebody else to hear it.
+5. While an assumption of rule 2 stands, one ordinary call every ``ASK_EVERY_S`` may draw on the reserve: its answer brings the count
+   without which the accounts of a process that died would wait a minute.
 """
 
 from __future__ import annotations
