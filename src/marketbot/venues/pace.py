@@ -112,7 +112,10 @@ class Pace:
             if at.waiting >= self._max_waiting:
                 return unsent(ErrorClass.EGRESS_RATE, "too_many_waiting", "too many calls wait for this address's budget", NAP_S)
             if not await self._stand_in_line(at, cost, urgent, deadline):
-                return unsent(ErrorClass.EGRESS_RATE, "budget", "this address's budget is used up", self._max_wait_s)
+                now = self._now()
+                delay = at.window.delay_s(now, cost.weight, at.allowance.limit(now, urgent))
+                again_s = min(max(delay, NAP_S), self._max_wait_s)
+                return unsent(ErrorClass.EGRESS_RATE, "budget", "this address's budget is used up", again_s)
             if self._draw_account(account_id, cost, urgent):
                 return None
             at.window.add(-cost.weight)
