@@ -27,7 +27,7 @@ OF_HUNG = ("p95_with_hung",)
 OF_EXECUTORS = ("two_executors", "takeover")
 OF_DISK = ("wal_per_account", "disk_per_account")
 OF_DOOR = ("p95_under_flood",)
-OF_CROWD = ("crowd_p95", "crowd_errors", "crowd_memory", "streams_held", "streams_p95")
+OF_CROWD = ("crowd_p95", "crowd_errors", "streams_held", "streams_p95", "users_held")
 OF_SOAK = ("memory_all_processes", "memory_slope")
 TOGETHER = (OF_WIRE, OF_1K, OF_10K, OF_HUNG, OF_EXECUTORS, OF_DISK, OF_DOOR, OF_CROWD, OF_SOAK)
 """Rows that one measurement fills."""
