@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from bench.fanout import EGRESSES, SETTLE_TIMEOUT_S, Row, quiet, row
@@ -189,9 +190,16 @@ def _crowd_rows(crowd: _Crowd, users: int) -> list[Row]:
             "%",
             f"< {ERRORS_GOAL:.1%}",
             met=found.error_share < ERRORS_GOAL and not held.refused and not held.cut,
-            how=f"{found.failed} of {found.count}; streams: {held.refused} refused, {held.cut} cut",
+            how=f"{found.failed} of {found.count}{_refusals(found)}; streams: {held.refused} refused, {held.cut} cut",
         ),
     ]
+
+
+def _refusals(found: LoadResult) -> str:
+    """Tell what the failed requests were answered with, most frequent first."""
+    statuses = sum((Counter(kind.statuses) for kind in found.kinds.values()), Counter[int]())
+    told = [f"{count} x {status}" for status, count in statuses.most_common() if status >= 400]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _lateness(found: LoadResult) -> str:
