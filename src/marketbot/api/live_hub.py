@@ -38,8 +38,11 @@ MAX_OPERATOR_STREAMS = 50
 """Of all operators together, at one process."""
 TOKEN_CHECK_S = 5.0
 """All tokens with a stream are looked up together this often, so that one revoked elsewhere hears nothing for longer."""
-EVERYBODY_WITHIN_S = 5.0
-"""What concerns everybody is told to each at a moment of their own within this time: they all read at once otherwise."""
+TELLS_AT_ONCE = 50
+TELLS_PER_S = 200.0
+"""Where more streams than ``TELLS_AT_ONCE`` have news together, as after a fan-out, each hears it at a moment of its own, so many a second:
+whoever hears reads, and a thousand readers in one instant would leave no room for orders. (Two reads each took half a core.)"""
+SPREAD_MAX_S = 20.0
 MAX_DIGITS = 19
 AGAIN_S = 1.0
 """After a loop here failed for a reason that nobody thought of."""
@@ -185,14 +188,24 @@ class LiveHub:
                 await self._database.reads.saw_changes(None if heard.everyone else heard.users)
             except StoreAway:
                 log.debug("live_changes_without_store")
-            for user_id, changed in heard.users.items():
-                for stream in self._streams.get(UserId(user_id), ()):
-                    stream.tell(changed)
+            concerned = {user_id: changed | heard.everyone for user_id, changed in heard.users.items()}
             if heard.everyone:
-                for stream in self._all():
-                    stream.tell_within(EVERYBODY_WITHIN_S, heard.everyone)
+                concerned = dict.fromkeys(self._streams, heard.everyone) | concerned
+            self._tell(
+                [(stream, changed) for user_id, changed in concerned.items() for stream in self._streams.get(UserId(user_id), ())]
+            )
             for stream in self._operators:
-                stream.tell(heard.operators, heard.signals)
+                stream.tell(heard.operators | heard.everyone, heard.signals)
+
+    def _tell(self, news: list[tuple[LiveStream, int]]) -> None:
+        waiting = len(news) + sum(stream.waits for group in self._streams.values() for stream in group)
+        if waiting <= TELLS_AT_ONCE:
+            for stream, changed in news:
+                stream.tell(changed)
+            return
+        within_s = min(SPREAD_MAX_S, waiting / TELLS_PER_S)
+        for stream, changed in news:
+            stream.tell_within(within_s, changed)
 
     async def _check_tokens(self) -> None:
         while True:

@@ -102,6 +102,11 @@ class LiveStream:
             asyncio.get_running_loop().call_later(random.uniform(0, seconds), self._tell_later)  # noqa: S311 - not a secret
         self._later |= changed
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether there is news that it is to hear in a moment."""
+        return self._later != 0
+
     def reset(self) -> None:
         """Owe the reader word that it must read everything."""
         self._reset = True
