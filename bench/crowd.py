@@ -46,7 +46,7 @@ class _Crowd:
 
 async def measure_crowd(users: int = USERS, streams: int = STREAMS) -> list[Row]:
     """Return the rows ``crowd_p95``, ``crowd_errors``, ``streams_held``, ``streams_p95`` and ``users_held``."""
-    async with rig(users, egresses=EGRESSES) as made:
+    async with rig(users, egresses=EGRESSES, onlookers=streams - users) as made:
         owners = await users_with_tokens(made, streams)
         to = target(made.api_url)
         await made.settled(await made.open_long(WARM_UP_SYMBOL), SETTLE_TIMEOUT_S)
@@ -59,25 +59,14 @@ async def measure_crowd(users: int = USERS, streams: int = STREAMS) -> list[Row]
 async def users_with_tokens(made: Rig, count: int) -> list[User]:
     """Return so many users with a token each; the first ones are those that the installation has accounts for."""
     assert made.watcher is not None
-    await made.watcher.execute(
-        "INSERT INTO app_user (name) SELECT 'onlooker' || n FROM generate_series(1, $1 - (SELECT count(*) FROM app_user)) n",
-        count,
-    )
-    rows = await made.watcher.fetch(
-        """SELECT u.user_id, a.account_id FROM app_user u LEFT JOIN account a USING (user_id)
-           ORDER BY a.account_id NULLS LAST, u.user_id LIMIT $1""",
-        count,
-    )
+    rows = await made.watcher.fetch("SELECT user_id, account_id FROM account ORDER BY account_id LIMIT $1", count)
     tokens = [make_token(operator=False) for _ in rows]
     await made.watcher.executemany(
         "INSERT INTO api_token (user_id, name, scopes, sha256, prefix) VALUES ($1, 'bench', $2, $3, $4)",
         [(each["user_id"], sorted(USER_SCOPES), token.sha256, token.prefix) for each, token in zip(rows, tokens, strict=True)],
     )
     await made.watcher.execute("ANALYZE")
-    return [
-        User(token.text, {} if each["account_id"] is None else {"account_id": str(each["account_id"])})
-        for each, token in zip(rows, tokens, strict=True)
-    ]
+    return [User(token.text, {"account_id": str(each["account_id"])}) for each, token in zip(rows, tokens, strict=True)]
 
 
 def _plan(made: Rig, to: Target, users: list[User], duration_s: float, *, streams: bool) -> Plan:

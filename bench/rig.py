@@ -154,8 +154,11 @@ def _precise_cpu(pid: int) -> float:
 
 
 @asynccontextmanager
-async def rig(accounts: int, *, egresses: int = 8, limits: str = "real") -> AsyncIterator[Rig]:
-    """Start everything with ``accounts`` accounts, a quarter at each market, and take it all down again."""
+async def rig(accounts: int, *, egresses: int = 8, limits: str = "real", onlookers: int = 0) -> AsyncIterator[Rig]:
+    """Start everything with ``accounts`` accounts, a quarter at each market, and take it all down again.
+
+    ``onlookers``: so many accounts more that follow no signal, for users who only look.
+    """
     directory = _new_directory()
     postgres = EmbeddedPostgres(directory / "postgres")
     await postgres.start()
@@ -164,7 +167,7 @@ async def rig(accounts: int, *, egresses: int = 8, limits: str = "real") -> Asyn
     try:
         await migrate(made.dsn)
         await _start_simulator(made, limits)
-        await _make_accounts(made, accounts, egresses)
+        await _make_accounts(made, accounts, onlookers, egresses)
         made.env = _environment(made, egresses)
         await made.start_engine("engine")
         await _start(made, "api", made.env, "marketbot.api")
@@ -204,7 +207,7 @@ async def _start_simulator(made: Rig, limits: str) -> None:
     made.sim = orjson.loads(line)
 
 
-async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
+async def _make_accounts(made: Rig, count: int, onlookers: int, egresses: int) -> None:
     await made.control("POST", "/prices", {"prices": PRICES})
     connection = await connect(made.dsn, name="bench")
     try:
@@ -212,6 +215,8 @@ async def _make_accounts(made: Rig, count: int, egresses: int) -> None:
         for source in (SOURCE, IDLE_SOURCE):
             await create_webhook_source(connection, source, made.secret, signals_per_hour=100_000)
         await _import(made, connection, count, egresses)
+        if onlookers:
+            await _import(made, connection, onlookers, egresses, follows=frozenset())
         await make_ready(connection)
     finally:
         await connection.close()
@@ -223,7 +228,13 @@ async def add_accounts(made: Rig, count: int, egresses: int) -> list[str]:
     return await _import(made, made.watcher, count, egresses)
 
 
-async def _import(made: Rig, connection: asyncpg.Connection[asyncpg.Record], count: int, egresses: int) -> list[str]:
+async def _import(
+    made: Rig,
+    connection: asyncpg.Connection[asyncpg.Record],
+    count: int,
+    egresses: int,
+    follows: frozenset[str] = frozenset({SOURCE}),
+) -> list[str]:
     first = len(made.venue_accounts)
     wanted = [
         {"venue": PLACES[i % 4][0], "environment": PLACES[i % 4][1].value, "label": f"a{i}", "balance": "1000", "leverage": 5}
@@ -244,7 +255,7 @@ async def _import(made: Rig, connection: asyncpg.Connection[asyncpg.Record], cou
                     environment=PLACES[i % 4][1],
                     api_key=held["api_key"],
                     api_secret=held["api_secret"],
-                    follows=frozenset({SOURCE}),
+                    follows=follows,
                     wishes=WISHES,
                     egress=(i // 4) % egresses,
                 )
