@@ -39,9 +39,9 @@ MAX_OPERATOR_STREAMS = 50
 TOKEN_CHECK_S = 5.0
 """All tokens with a stream are looked up together this often, so that one revoked elsewhere hears nothing for longer."""
 TELLS_AT_ONCE = 50
-TELLS_PER_S = 200.0
+TELLS_PER_S = 100.0
 """Where more streams than ``TELLS_AT_ONCE`` have news together, as after a fan-out, each hears it at a moment of its own, so many a second:
-whoever hears reads, and a thousand readers in one instant would leave no room for orders. (Two reads each took half a core.)"""
+whoever hears reads, and a thousand readers in one instant would leave no room for orders."""
 SPREAD_MAX_S = 20.0
 MAX_DIGITS = 19
 AGAIN_S = 1.0
