@@ -15,8 +15,8 @@ from marketbot.execution.run import IntentRun, LegRun
 
 SETTLE_READ_DELAYS_S = (0.0, 0.1, 0.3, 0.6, 1.0)
 """Waits between looks at a protective order whose position has just gone: venues take a moment to expire it."""
-CANCEL_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Waits before tries at cancelling one, over a minute; what outlasts them is left to reconciliation, which comes by seldom where
+CANCEL_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Waits before tries at cancelling one; what outlasts them is left to reconciliation, which comes by seldom where
 nothing is held."""
 
 
