@@ -31,7 +31,7 @@ BYSTANDER_PERIOD_S = 5.0
 """Its own window is short: prices that come in bursts are too old in between."""
 MAX_BYSTANDERS = 3
 ASK_EVERY_S = 5.0
-"""A probe weighs five at most: a minute of them takes a third of what the smallest half of an address reserves."""
+"""A probe weighs five at most: a minute of them takes a third of what half an address reserves."""
 WHOLE = Fraction(1)
 
 
