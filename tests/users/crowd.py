@@ -6,7 +6,7 @@ import asyncpg
 
 from marketbot.accounts.api_token import NewToken, make_token
 from marketbot.domain.ids import UserId
-from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope
+from marketbot.domain.scope import OPERATOR_TOKEN_SCOPES, USER_SCOPES, Scope
 from marketbot.store.tokens import create_token
 
 ACCOUNTS_EACH = 3
@@ -65,7 +65,7 @@ async def give_token(
 ) -> NewToken:
     """Store a token that opens everything its kind may, or the given scopes."""
     token = make_token(operator=user_id is None)
-    wanted = scopes or (OPERATOR_SCOPES if user_id is None else USER_SCOPES)
+    wanted = scopes or (OPERATOR_TOKEN_SCOPES if user_id is None else USER_SCOPES)
     owner = None if user_id is None else UserId(user_id)
     async with connection.transaction():
         assert await create_token(connection, owner, "test", wanted, token, more.get("expires_at")) is not None  # type: ignore[arg-type]

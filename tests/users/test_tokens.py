@@ -19,7 +19,7 @@ from marketbot.api.database import Database
 from marketbot.api.identity import TOKEN_AGE_S, Caller, TokenRegister
 from marketbot.api.problems import ApiReason
 from marketbot.domain.ids import UserId
-from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope, read_scopes
+from marketbot.domain.scope import OPERATOR_SCOPES, OPERATOR_TOKEN_SCOPES, USER_SCOPES, Scope, read_scopes
 from marketbot.observability.logs import REDACTION
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.tokens import LIVE_TOKENS_MAX, USED_GRAIN_S
@@ -290,5 +290,5 @@ async def test_the_schema_holds_the_same_scopes(owner: DirectConnection) -> None
 
     for scope in Scope:
         assert await fits(1, scope) is (scope in USER_SCOPES)
-        assert await fits(None, scope) is (scope in OPERATOR_SCOPES)
+        assert await fits(None, scope) is (scope in OPERATOR_TOKEN_SCOPES)
     assert not await fits(1, "everything")

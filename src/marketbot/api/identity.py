@@ -11,7 +11,7 @@ from marketbot.accounts.api_token import looks_like_token, token_digest
 from marketbot.api.database import LOOKUP_TIMEOUT_S, Database
 from marketbot.api.problems import ApiReason
 from marketbot.domain.ids import UserId
-from marketbot.domain.scope import OPERATOR_SCOPES, Scope
+from marketbot.domain.scope import OPERATOR_SCOPES, Scope, opened_by
 from marketbot.ports import Clock
 from marketbot.store.tokens import FoundToken, find_token
 
@@ -113,4 +113,4 @@ def _judge(found: FoundToken | None) -> Caller | ApiReason:
         return ApiReason.TOKEN_INVALID
     if found.disabled:
         return ApiReason.USER_DISABLED
-    return Caller(found.token_id, found.user_id, found.scopes, found.expires_at)
+    return Caller(found.token_id, found.user_id, opened_by(found.scopes), found.expires_at)

@@ -17,7 +17,7 @@ from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_token_wish
 from marketbot.domain.ids import UserId
-from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope
+from marketbot.domain.scope import OPERATOR_TOKEN_SCOPES, USER_SCOPES, Scope
 from marketbot.observability.logs import logger
 from marketbot.store.tokens import create_token, list_all_tokens, revoke_any_token
 from marketbot.store.users import read_user
@@ -42,7 +42,7 @@ async def post_any_token(request: ApiRequest) -> Response[bytes]:
     user_id = document.get("user_id")
     if user_id is not None and (type(user_id) is not int or not 0 < user_id <= MAX_ID):
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), "user_id is the number of a user")
-    allowed = caller.scopes & OPERATOR_SCOPES if user_id is None else USER_SCOPES
+    allowed = caller.scopes & OPERATOR_TOKEN_SCOPES if user_id is None else USER_SCOPES
     try:
         wish = read_token_wish(document, allowed, request.app.state.clock.now(), caller.expires_at)
     except WishInvalid as invalid:

@@ -12,7 +12,7 @@ from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
 from marketbot.cli.users import MAX_NAME_CHARS, named_user
-from marketbot.domain.scope import OPERATOR_SCOPES, READING_SCOPES, USER_SCOPES, Scope, read_scopes
+from marketbot.domain.scope import OPERATOR_TOKEN_SCOPES, READING_SCOPES, USER_SCOPES, Scope, read_scopes
 from marketbot.settings import Settings
 from marketbot.store.tokens import LIVE_TOKENS_MAX, create_token, list_all_tokens, list_own_tokens, revoke_any_token
 
@@ -99,7 +99,7 @@ async def revoke_token(output: Output, settings: Settings, token_id: int) -> Non
 
 
 def _scopes(options: TokenOptions) -> frozenset[Scope]:
-    allowed = OPERATOR_SCOPES if options.user is None else USER_SCOPES
+    allowed = OPERATOR_TOKEN_SCOPES if options.user is None else USER_SCOPES
     if options.scopes == EVERYTHING:
         return allowed
     if not options.scopes:

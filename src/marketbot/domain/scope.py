@@ -16,12 +16,38 @@ class Scope(StrEnum):
     TOKENS_WRITE = "tokens:write"
     OPERATOR_READ = "operator:read"
     OPERATOR_WRITE = "operator:write"
+    """Of a token: every other scope of operators that writes, and the audit trail. Of a person: what has no scope of its own."""
+    CONTROLS_WRITE = "controls:write"
+    JOBS_WRITE = "jobs:write"
+    SIGNALS_WRITE = "signals:write"
+    USERS_WRITE = "users:write"
+    POLICY_WRITE = "policy:write"
+    SOURCES_WRITE = "sources:write"
+    PEOPLE_WRITE = "people:write"
+    KEYS_REVOKE = "keys:revoke"
+    AUDIT_READ = "audit:read"
 
 
-OPERATOR_SCOPES: frozenset[Scope] = frozenset({Scope.OPERATOR_READ, Scope.OPERATOR_WRITE})
-USER_SCOPES: frozenset[Scope] = frozenset(Scope) - OPERATOR_SCOPES
+USER_SCOPES: frozenset[Scope] = frozenset(
+    {
+        Scope.ACCOUNTS_READ,
+        Scope.ACCOUNTS_WRITE,
+        Scope.ORDERS_READ,
+        Scope.SETTINGS_WRITE,
+        Scope.CLOSE_WRITE,
+        Scope.TOKENS_WRITE,
+    }
+)
+OPERATOR_SCOPES: frozenset[Scope] = frozenset(Scope) - USER_SCOPES
+OPERATOR_TOKEN_SCOPES: frozenset[Scope] = frozenset({Scope.OPERATOR_READ, Scope.OPERATOR_WRITE})
+"""What an operator's token may be given; the finer scopes are people's."""
 READING_SCOPES: frozenset[Scope] = frozenset({Scope.ACCOUNTS_READ, Scope.ORDERS_READ})
 """What a user's token opens when nobody says more: it can look and change nothing."""
+
+
+def opened_by(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    """Return what these scopes open: ``operator:write`` stands for everything that operators may change."""
+    return scopes | (OPERATOR_SCOPES - {Scope.OPERATOR_READ}) if Scope.OPERATOR_WRITE in scopes else scopes
 
 
 def read_scopes(texts: object, allowed: frozenset[Scope]) -> frozenset[Scope] | None:
