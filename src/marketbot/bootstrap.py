@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 
 from marketbot.accounts.balances import BalanceRefresh
 from marketbot.accounts.connector import Connector
@@ -43,7 +44,7 @@ from marketbot.store.instruments import replace_known_symbols
 from marketbot.store.journal import PostgresJournal
 from marketbot.store.listen import Line, Listener
 from marketbot.store.planning import PostgresPlanning
-from marketbot.store.pool import DirectConnection, Pool, open_pool
+from marketbot.store.pool import DirectConnection, Pool, is_unavailable, open_pool
 from marketbot.store.runs import load_guards
 from marketbot.store.workers import ensure_alive
 from marketbot.vault.vault import Vault
@@ -82,6 +83,8 @@ EXECUTORS_LOOPS = frozenset(
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
 """An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, no keeper's."""
 LOOPS = {Role.PLANNER: PLANNERS_LOOPS, Role.EXECUTOR: EXECUTORS_LOOPS, Role.KEEPER: KEEPERS_LOOPS}
+
+log = structlog.get_logger(__name__)
 
 
 class SimulatorUnknownError(MarketBotError):
@@ -334,4 +337,10 @@ def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Pat
 async def _refresh_keyring(keyring: Keyring) -> None:
     while True:
         await asyncio.sleep(KEYRING_POLL_S)
-        await keyring.refresh()
+        try:
+            await keyring.refresh()
+        except Exception as error:
+            # A store that is away for a moment must not end the engine: what it has in hand would change owners, and wait for that.
+            if not is_unavailable(error):
+                raise
+            log.warning("keyring_waits_for_store", error=type(error).__name__)

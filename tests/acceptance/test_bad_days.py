@@ -68,6 +68,7 @@ async def test_postgres_is_killed_midway(place: Path) -> None:
         await made.settled(signal_id)
         found = await made.final_audit(unprotected_limit_s=RESTART_S + 5.0)
         assert database.restarts >= 1
+        assert made.stage.supervisor.children["engine"].restarts == 0, "the engine waits for it"
     assert found.clean, found.document()
     assert (found.planned, found.ordered) == (ACCOUNTS, ACCOUNTS)
 
@@ -90,6 +91,7 @@ async def test_signals_are_answered_503_while_the_database_is_away(place: Path) 
             answer = await made.post("momentum", "pine_short.json")
         assert answer.status == 202
         await made.settled(first, int(answer.document["signal_id"]))
+        assert made.stage.supervisor.children["engine"].restarts == 0, "the engine waits for it"
         found = await made.final_audit(unprotected_limit_s=RESTART_S + 5.0)
     assert found.clean, found.document()
     assert (found.signals, found.ordered) == (2, 40)

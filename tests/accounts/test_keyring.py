@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator
 
 import pytest
 
+from marketbot import bootstrap
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.keyring import Keyring
 from marketbot.accounts.records import AccountRecord, read_record
@@ -96,3 +98,24 @@ async def test_ten_thousand_credentials_are_small(pool: Pool) -> None:
     assert len(keyring) == 10_000
     print(f"{held / len(ids):.0f} bytes an account")
     assert held / len(ids) < MAX_BYTES_AN_ACCOUNT
+
+
+async def test_a_store_that_is_away_for_a_moment_does_not_end_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    again = asyncio.Event()
+
+    class Away(Keyring):
+        async def refresh(self) -> int:
+            nonlocal looks
+            looks += 1
+            if looks == 1:
+                raise ConnectionRefusedError
+            again.set()
+            return 0
+
+    monkeypatch.setattr(bootstrap, "KEYRING_POLL_S", 0)
+    loop = asyncio.create_task(bootstrap._refresh_keyring(Away.__new__(Away)))
+    seen = asyncio.create_task(again.wait())
+    done, _ = await asyncio.wait([loop, seen], return_when=asyncio.FIRST_COMPLETED)
+    loop.cancel()
+    assert done == {seen}

@@ -28,6 +28,7 @@ BOUNDED_BY = {
     ("marketbot/cache/events.py", "_seen"): ("cache.events", "MAX_SEEN"),
     ("marketbot/cache/events.py", "_waiting"): ("cache.events", "MAX_QUEUED"),
     ("marketbot/domain/buckets.py", "_tats"): ("domain.buckets", "MAX_REMEMBERED"),
+    ("marketbot/execution/loose.py", "_places"): ("execution.loose", "MAX_LOOSE"),
     ("marketbot/execution/closes.py", "_latest"): ("execution.closes", "MAX_REMEMBERED"),
     # Who waits for an account's turn has a slot of the dispatcher, or is one of reconciliation's few.
     ("marketbot/execution/locks.py", "waiting"): ("dispatch.slots", "ENTRIES_MAX"),

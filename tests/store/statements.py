@@ -15,6 +15,7 @@ from marketbot.store.pool import Connection
 SQL = Path(store.__file__).with_name("sql")
 
 HOT: Mapping[str, str] = {
+    "accounts_in_doubt": "every two seconds, for ever",
     "append_order_events": "every order, several times",
     "append_outcomes": "every account of a signal",
     "claim_chunks": "every round of a worker",
@@ -31,6 +32,7 @@ HOT: Mapping[str, str] = {
     "load_intents": "every chunk",
     "load_open_positions": "every account that is reconciled",
     "load_orders": "every chunk",
+    "load_unconfirmed_orders": "every account with an order in doubt",
     "load_position_orders": "every account that is reconciled",
     "plan_order": "every stop placed anew",
     "prune_accounts": "every batch of retention",
@@ -65,12 +67,13 @@ COLD: Mapping[str, str] = {
 
 GROWING = frozenset(
     {"signal", "intent", "orders", "order_event", "outcome", "chunk", "position", "realized_result", "account", "follow"}
-    | {"account_reading", "leverage_setting", "job", "refusal"}
+    | {"account_reading", "leverage_setting", "job", "refusal", "unconfirmed_order"}
 )
 """Tables whose size follows users, accounts or time."""
 
 PARTIAL = frozenset(
     {"chunk_ready", "chunk_claimed", "chunk_open", "signal_open", "position_open", "position_unprotected"}
+    | {"unconfirmed_order_pkey", "unconfirmed_order_oldest"}
     | {"job_due", "job_due_anywhere", "job_due_at_owner", "job_dead"}
 )
 """Indexes that hold only what is open: walking one whole is reading what there is to do."""

@@ -245,3 +245,15 @@ async def test_shares_are_one_an_address_and_at_most_whole() -> None:
         pace.set_shares([Fraction(1)])
     with pytest.raises(ValueError):
         pace.set_shares([Fraction(1), Fraction(9, 8)])
+
+
+async def test_a_part_that_came_and_went_again_leaves_the_reserve_free() -> None:
+    """Two processes that are restarted one after the other: the first has the whole address for a moment. Its look-ups go on."""
+    half = Fraction(1, 2)
+    clock = HandClock()
+    pace = process(clock, half)
+    pace.set_shares([Fraction(1)])
+    pace.set_shares([half])
+    assert draw_all(pace, urgent=False) <= 1, "what may have been spent in it counts (but for one call that asks)"
+    reserved = int(USABLE * (1 - MAX_BYSTANDERS * BYSTANDER_SHARE) * half * Fraction(RESERVED_SHARE).limit_denominator(100))
+    assert draw_all(pace) >= reserved - 1

@@ -12,6 +12,7 @@ from marketbot.domain.trading_state import Switches, TradingState
 from marketbot.domain.venue import Market
 from marketbot.execution.closes import Closes
 from marketbot.execution.journal import Journal
+from marketbot.execution.loose import Loose
 from marketbot.execution.run import IntentRun
 from marketbot.ports import Clock, VenueClient
 
@@ -48,6 +49,7 @@ class Desk:
     switches: Callable[[], Switches]
     watch: Watch
     closes: Closes = field(default_factory=Closes)
+    loose: Loose = field(default_factory=Loose)
 
     def client(self, run: IntentRun) -> VenueClient:
         return self.clients[run.market]

@@ -16,8 +16,9 @@ from marketbot.execution.run import IntentRun, LegRun
 SETTLE_READ_DELAYS_S = (0.0, 0.1, 0.3, 0.6, 1.0)
 """Waits between looks at a protective order whose position has just gone: venues take a moment to expire it."""
 CANCEL_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Waits before tries at cancelling one; what outlasts them is left to reconciliation, which comes by seldom where
-nothing is held."""
+"""Waits before tries at cancelling one; what outlasts them is noted in ``Desk.loose``, and reconciliation goes on."""
+CANCEL_DELAYS_AGAIN_S = (0.0, 0.5)
+"""The same for reconciliation, which comes again: orders of the account wait while it tries."""
 
 
 async def position_went_away(desk: Desk, run: IntentRun, *, closed_by: str | None, exit_price: Decimal | None = None) -> None:
@@ -40,7 +41,7 @@ async def position_went_away(desk: Desk, run: IntentRun, *, closed_by: str | Non
     )
 
 
-async def settle_protection(desk: Desk, opening: IntentRun) -> Leg | None:
+async def settle_protection(desk: Desk, opening: IntentRun, cancel_delays_s: tuple[float, ...] = CANCEL_DELAYS_S) -> Leg | None:
     """Bring the protective orders of a position that is gone to their end; return the leg that filled, if one did."""
     filled = None
     for name in (Leg.STOP_LOSS, Leg.TAKE_PROFIT):
@@ -48,15 +49,15 @@ async def settle_protection(desk: Desk, opening: IntentRun) -> Leg | None:
         if leg is None:
             continue
         if leg.state is OrderState.PLANNED:
-            await _settle_unsent(desk, opening, leg)
+            await _settle_unsent(desk, opening, leg, cancel_delays_s)
         elif leg.state not in SETTLED:
-            await _settle(desk, opening, leg)
+            await settle_order(desk, opening, leg, cancel_delays_s)
         if leg.state is OrderState.FILLED:
             filled = name
     return filled
 
 
-async def _settle_unsent(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
+async def _settle_unsent(desk: Desk, opening: IntentRun, leg: LegRun, cancel_delays_s: tuple[float, ...]) -> None:
     """End a leg that our books call unsent. A process that died may have sent it, and one look-up that missed it proves little:
     the venue is asked before the leg lapses."""
     for delay_s in SETTLE_READ_DELAYS_S:
@@ -65,14 +66,14 @@ async def _settle_unsent(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
         if isinstance(answer, OrderReport):
             _move(desk, opening, leg, answer)
             if leg.state not in SETTLED:
-                await _settle(desk, opening, leg)
+                await settle_order(desk, opening, leg, cancel_delays_s)
             return
         if isinstance(answer, Absent):
             break
     _move(desk, opening, leg, OrderReport(OrderState.LAPSED))
 
 
-async def _settle(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
+async def settle_order(desk: Desk, opening: IntentRun, leg: LegRun, cancel_delays_s: tuple[float, ...]) -> None:
     """Wait for the venue to end an order that closes nothing any more; cancel it when it does not.
 
     One that was never more than unconfirmed, and that neither look-ups nor its cancelling brought to light, has lapsed: that it was
@@ -91,7 +92,7 @@ async def _settle(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
         elif attaches:
             # A property of a position that is gone is gone with it.
             break
-    for delay_s in CANCEL_DELAYS_S:
+    for delay_s in cancel_delays_s:
         await desk.clock.sleep(delay_s)
         if await desk.client(opening).cancel_order(opening.credential, opening.instrument, leg.client_order_id, leg.leg) is None:
             answer = Absent() if known else await look_up(desk, opening, leg)
@@ -99,6 +100,7 @@ async def _settle(desk: Desk, opening: IntentRun, leg: LegRun) -> None:
                 ended = OrderState.CANCELED if known or isinstance(answer, OrderReport) else OrderState.LAPSED
                 _move(desk, opening, leg, OrderReport(ended))
                 return
+    desk.loose.note(opening.account_id, opening.market, opening.credential.egress)
 
 
 def _move(desk: Desk, opening: IntentRun, leg: LegRun, report: OrderReport) -> None:

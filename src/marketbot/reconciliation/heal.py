@@ -17,7 +17,7 @@ from marketbot.domain.side import Leg
 from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk
 from marketbot.execution.resolve import look_up
-from marketbot.execution.siblings import position_went_away, settle_protection
+from marketbot.execution.siblings import CANCEL_DELAYS_AGAIN_S, position_went_away, settle_protection
 from marketbot.ports import Credential
 from marketbot.reconciliation.compare import Finding, Kind
 from marketbot.reconciliation.evidence import is_gone, move_leg
@@ -171,7 +171,7 @@ class Healer:
             return False
         if finding.order is None:
             assert booked is not None and booked.run is not None  # noqa: PT018
-            await settle_protection(self._desk, booked.run)
+            await settle_protection(self._desk, booked.run, CANCEL_DELAYS_AGAIN_S)
             return all(leg.state in SETTLED for name, leg in booked.run.legs.items() if name.is_protective)
         if await rows.was_placed_lately(self._pool, patient.account_id, finding.order.client_order_id):
             return False  # its position may not show yet

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -21,10 +22,11 @@ from marketbot.execution.locks import AccountLocks
 from marketbot.observability import metrics
 from marketbot.ports import Credential, Tell
 from marketbot.reconciliation.compare import Booked, Finding, Held, Kind, compare
+from marketbot.reconciliation.doubts import Doubts
 from marketbot.reconciliation.evidence import UnreadableError
 from marketbot.reconciliation.heal import Healer, Patient
 from marketbot.store.pool import Pool
-from marketbot.store.positions import BookedPosition, InstrumentLookup, load_books, owner_of
+from marketbot.store.positions import AccountPlace, BookedPosition, InstrumentLookup, load_books, owner_of
 
 MAX_REMEMBERED = 200_000
 """Accounts remembered as reconciled since the start; past it the memory begins anew, and accounts are looked at again."""
@@ -64,6 +66,7 @@ class Reconciler:
         self._tag = tag
         self._tell = tell
         self._healer = Healer(desk, pool, tag, instruments)
+        self._doubts = Doubts(desk, pool, keyring, instruments, tag)
         self._ensured: set[AccountId] = set()
         self._ensuring: dict[AccountId, asyncio.Task[Reconciled]] = {}
         self.mismatches: Counter[Kind] = Counter()
@@ -124,6 +127,34 @@ class Reconciler:
         else:
             self.unreadable += 1
         return done
+
+    async def settle_doubts(self, account_id: AccountId, older_than: timedelta) -> bool:
+        """Reconcile an account, then ask for its orders that are in doubt although nobody works on them; True when none is left.
+
+        First what is held: an entry that made a position after all must find it unprotected, and protect it, before it counts as filled.
+        Where that cannot be compared, for a breaker holds ordinary reads back, stops and targets are asked for all the same.
+        """
+        loose = self._desk.loose.take(account_id)
+        settled = False
+        try:
+            settled = await self._settle_doubts(account_id, older_than)
+        finally:
+            if loose is not None and not settled:
+                self._desk.loose.note(account_id, *loose)
+        return settled
+
+    async def _settle_doubts(self, account_id: AccountId, older_than: timedelta) -> bool:
+        readable = (await self.reconcile_account(account_id)).readable
+        async with self.locks.hold(account_id):
+            try:
+                return await self._doubts.look(account_id, older_than, compared=readable) and readable
+            except (UnreadableError, KeyLostError) as error:
+                log.warning("doubts_not_settled", account_id=account_id, error=type(error).__name__)
+                return False
+
+    def loose(self) -> list[AccountPlace]:
+        """Return the accounts where an order outlived its position."""
+        return [AccountPlace(*place) for place in self._desk.loose.places()]
 
     async def _reconcile(self, account_id: AccountId, positions: tuple[VenuePosition, ...] | None) -> Reconciled:
         unreadable = Reconciled(account_id, readable=False)

@@ -1,9 +1,12 @@
-"""Goes round the accounts: at once where a stop or target must have fired, often where something is held, slowly everywhere."""
+"""Goes round the accounts: at once where a stop or target must have fired, soon where an order is in doubt, often where something is held,
+slowly everywhere."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -22,6 +25,12 @@ CROSSED_EVERY_S = 1.0
 CROSSED_PAGE = 2_000
 CROSSED_AGAIN_S = 5.0
 """An account whose price is still beyond its stop after a look is looked at again after this long."""
+DOUBT_EVERY_S = 2.0
+DOUBT_AFTER = timedelta(seconds=10)
+"""An order in doubt for so long, on which nobody works any more, is asked for: well before the alarm at 30 s."""
+DOUBT_PAGE = 200
+DOUBT_AGAIN_S = (5.0, 10.0, 20.0, 40.0)
+"""Waits before further looks at an account that a look has left in doubt; the last repeats."""
 HOLDING_EVERY_S = 30.0
 ALL_EVERY_S = 1_800.0
 ALL_PAGE = 500
@@ -38,6 +47,14 @@ STAND_ASIDE_MAX_S = 10.0
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Again:
+    """When an account in doubt is looked at next, and how many looks have left it so."""
+
+    at_s: float
+    looks: int
+
+
 class Prices(Protocol):
     """The live prices, as the market data worker keeps them."""
 
@@ -45,7 +62,7 @@ class Prices(Protocol):
 
 
 class Sweep:
-    """Three rounds, side by side: crossed, holding, all. An account that somebody works on is left for the next round."""
+    """Four rounds, side by side: crossed, doubtful, holding, all. An account that somebody works on is left for the next round."""
 
     def __init__(
         self,
@@ -70,6 +87,8 @@ class Sweep:
         self._slots: dict[Market, asyncio.Semaphore] = {}
         self._gate = asyncio.Lock()
         self._free_at_s: dict[tuple[Market, int], float] = {}
+        self._doubt_free_at_s: dict[tuple[Market, int], float] = {}
+        self._doubtful: dict[AccountId, _Again] = {}  # as many as are in doubt
         self._crossed_at_s: dict[AccountId, float] = {}
         self.looked = 0
         """Accounts looked at since the start."""
@@ -81,6 +100,7 @@ class Sweep:
         """Go round until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(CROSSED_EVERY_S, self.look_at_crossed), name="sweep-crossed")
+            group.create_task(self._every(DOUBT_EVERY_S, self.look_at_doubtful), name="sweep-doubtful")
             group.create_task(self._every(HOLDING_EVERY_S, self.look_at_holding), name="sweep-holding")
             group.create_task(self._every(ALL_EVERY_S, self.look_at_all), name="sweep-all")
 
@@ -99,6 +119,41 @@ class Sweep:
         due = [place for place in places if place.account_id not in self._crossed_at_s]
         self._crossed_at_s.update((place.account_id, now_s) for place in due)
         return await self._look_at_each(due, paced=False)
+
+    async def look_at_doubtful(self, older_than: timedelta = DOUBT_AFTER) -> int:
+        """Look at the accounts with an order of which nobody knows, or that outlived its position, and on which nobody works.
+
+        At the rounds' pace, but in a line of its own: it waits neither for the other rounds nor for orders, for a stop or target without
+        a position may take the next one away. Its looks draw on what is reserved for reducing risk.
+        """
+        now_s = self._clock.monotonic()
+        waiting = [each for each, again in self._doubtful.items() if again.at_s > now_s]
+        places = await rows.accounts_in_doubt(
+            self._pool, list(self._clients), older_than, waiting, DOUBT_PAGE, self._owned.where()
+        )
+        known = {place.account_id for place in places}.union(waiting)
+        loose = [place for place in self._reconciler.loose() if place.account_id not in known][:DOUBT_PAGE]
+        due = {place.account_id: place for place in [*places, *loose]}
+        # What is neither waited for nor in doubt any more has been settled by somebody.
+        self._doubtful = {each: again for each, again in self._doubtful.items() if again.at_s > now_s or each in due}
+        return sum(await asyncio.gather(*(self._look_at_doubt(place, older_than) for place in due.values())))
+
+    async def _look_at_doubt(self, place: AccountPlace, older_than: timedelta) -> bool:
+        await self._clock.sleep(self._turn_in_s(place, self._doubt_free_at_s))
+        settled = False
+
+        async def settle(account_id: AccountId) -> None:
+            nonlocal settled
+            settled = await self._reconciler.settle_doubts(account_id, older_than)
+
+        looked = await self._look(place, paced=False, look=settle)
+        if settled:
+            self._doubtful.pop(place.account_id, None)
+        else:
+            again = self._doubtful.setdefault(place.account_id, _Again(0.0, 0))
+            again.at_s = self._clock.monotonic() + DOUBT_AGAIN_S[min(again.looks, len(DOUBT_AGAIN_S) - 1)]
+            again.looks += 1
+        return looked
 
     async def look_at_holding(self) -> int:
         """Look at every account with an open position, those first whose position is not known to be protected."""
@@ -128,10 +183,12 @@ class Sweep:
         done = await asyncio.gather(*(self._look(place, paced=paced) for place in places))
         return sum(done)
 
-    async def _look(self, place: AccountPlace, *, paced: bool) -> bool:
+    async def _look(
+        self, place: AccountPlace, *, paced: bool, look: Callable[[AccountId], Awaitable[object]] | None = None
+    ) -> bool:
         """Reconcile one account in its turn; False when somebody works on it, or another process has got it."""
         if paced:
-            await self._clock.sleep(self._turn_in_s(place))
+            await self._clock.sleep(self._turn_in_s(place, self._free_at_s))
             await self._stand_aside()
         async with self._slots.setdefault(place.market, asyncio.Semaphore(AT_ONCE_PER_MARKET)):
             # A look that can wait is the next owner's: looks without end would keep an account from ever being handed over.
@@ -139,7 +196,7 @@ class Sweep:
             if self._reconciler.locks.is_held(place.account_id) or not may_look(place.egress, place.account_id):
                 return False
             try:
-                await self._reconciler.reconcile_account(place.account_id)
+                await (look or self._reconciler.reconcile_account)(place.account_id)
             except Exception as error:
                 if not is_unavailable(error):
                     log.exception("account_not_reconciled", account_id=place.account_id)
@@ -156,12 +213,12 @@ class Sweep:
             while self._is_busy() and self._clock.monotonic() < until_s:
                 await self._clock.sleep(STAND_ASIDE_POLL_S)
 
-    def _turn_in_s(self, place: AccountPlace) -> float:
-        """Book the next look through an egress and return how long that is from now."""
+    def _turn_in_s(self, place: AccountPlace, free_at_s: dict[tuple[Market, int], float]) -> float:
+        """Book the next look through an egress in one of the lines and return how long that is from now."""
         key, now_s = (place.market, place.egress), self._clock.monotonic()
-        turn_s = max(now_s, self._free_at_s.get(key, now_s))
+        turn_s = max(now_s, free_at_s.get(key, now_s))
         rate = self._looks.get(place.market.venue, LOOKS_PER_EGRESS_OTHERS_S) * max(MIN_SHARE, self._owned.share(place.egress))
-        self._free_at_s[key] = turn_s + 1 / rate
+        free_at_s[key] = turn_s + 1 / rate
         return turn_s - now_s
 
 

@@ -38,6 +38,8 @@ DOUBTFUL = (_SQL / "load_doubtful_entries.sql").read_text()
 WRITE_FOREIGN = (_SQL / "write_foreign_position.sql").read_text()
 HOLDING = (_SQL / "accounts_holding.sql").read_text()
 CROSSED = (_SQL / "accounts_crossed.sql").read_text()
+IN_DOUBT = (_SQL / "accounts_in_doubt.sql").read_text()
+UNCONFIRMED = (_SQL / "load_unconfirmed_orders.sql").read_text()
 
 InstrumentLookup = Callable[[Market, Symbol], Instrument | None]
 
@@ -123,6 +125,43 @@ async def doubtful_entries(
                 run.legs[Leg(order["leg"])] = _leg(order)
         runs.append(run)
     return runs
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An order of which nobody knows and on which nobody works. ``is_held``: there is a position on its side, ``is_its_own``: and it is
+    the one that the order belongs to."""
+
+    run: IntentRun
+    leg: LegRun
+    is_held: bool
+    is_its_own: bool
+
+
+async def unconfirmed_orders(
+    pool: Pool,
+    account_id: AccountId,
+    older_than: timedelta,
+    limit: int,
+    *,
+    tag: str,
+    credential: Credential,
+    instruments: InstrumentLookup,
+) -> list[Doubt]:
+    """Return an account's orders that are in doubt although their chunk is done, the oldest first."""
+    found = []
+    for row in await pool.fetch(UNCONFIRMED, account_id, older_than, limit):
+        instrument = instruments(_market(row), Symbol(row["symbol"]))
+        if instrument is None:
+            continue
+        run = _run(row, tag, credential, instrument)
+        for order in await pool.fetch(ORDERS, [row["signal_id"]], [account_id]):
+            if (order["leg"], order["attempt"]) == (row["leg"], row["attempt"]):
+                leg = _leg(order)
+                run.legs[leg.leg] = leg
+                if leg.state is OrderState.UNCONFIRMED:
+                    found.append(Doubt(run, leg, row["held_by"] is not None, row["held_by"] == row["signal_id"]))
+    return found
 
 
 async def write_foreign(pool: Pool, account_id: AccountId, user_id: UserId, symbol: Symbol, held: VenuePosition) -> None:
@@ -230,6 +269,16 @@ async def accounts_crossed(
         limit,
         where.slots,
         where.egresses,
+    )
+    return [AccountPlace(AccountId(row["account_id"]), _market(row), row["egress"]) for row in rows]
+
+
+async def accounts_in_doubt(
+    pool: Pool, markets: Sequence[Market], older_than: timedelta, leave_out: Sequence[AccountId], limit: int, where: Where
+) -> list[AccountPlace]:
+    """Return accounts with an order that is in doubt although its chunk is done, those first that have been so for longest."""
+    rows = await pool.fetch(
+        IN_DOUBT, [str(market) for market in markets], where.slots, where.egresses, older_than, list(leave_out), limit
     )
     return [AccountPlace(AccountId(row["account_id"]), _market(row), row["egress"]) for row in rows]
 

@@ -5,7 +5,8 @@ The rules of a divided address (docs/EGRESS.md, ADR 0010):
 1. A process that holds the share s of an address's slots uses at most s of its usable limit, rounded down.
 2. What was spent before a share shrank stays counted. A part that is added counts as spent by whoever had it, and slides out with the
    window; the reserved part of it is free at once, for a stop never waits for a hand-over. (One hand-over of all slots in a window
-   stays within the venue's limit: 0.8 and a fifth of it. More of them may not.)
+   stays within the venue's limit: 0.8 and a fifth of it. More of them may not.) A part that leaves takes along what was assumed of it, for
+   its new owner assumes as much: else look-ups of what is left would find no reserve until all of it has slid out.
 3. The venue's count of an address is everybody's. With the whole address it is taken as our own; with a part of it, it only slows:
    ``Allowance.hold_back``. It also ends an assumption of rule 2 that it disproves: nobody spent more than the venue has seen.
 4. A process without a share may not call, except that it reads the market through the first address: ``BYSTANDER_SHARE`` of the limit,
@@ -118,6 +119,8 @@ class EgressBudget:
         self.window.turn(now)
         if own > before:
             self._assume(unreserved(own - before))
+        elif self._assumed:
+            self._keep_assumed(unreserved(own))
         self.share = share
         self.allowance.set_own(own, now)
         self.closed_until = inf if share == 0 else self.blocked_until

@@ -92,11 +92,13 @@ class JobRunner:
         claimed = await jobs.claim(self._pool, self._worker(), self._kinds.names, room) if room else []
         for job in claimed:
             kind = self._kinds[job.kind]
+            if self._draining.is_set() and kind.interruptible:
+                # Claimed while the drain began. A task cancelled before its first step would not hand it back.
+                await self._hand_back(job)
+                continue
             task = asyncio.create_task(self._work(kind, job), name=f"job {job.kind} {job.job_id}")
             self._running[task] = kind
             task.add_done_callback(lambda _task: self._freed.set())
-            if self._draining.is_set() and kind.interruptible:
-                task.cancel()
         return bool(claimed) and len(self._running) < MAX_RUNNING
 
     def _collect(self) -> None:
