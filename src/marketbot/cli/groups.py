@@ -278,7 +278,7 @@ def jobs_list(
 
 
 @jobs.command("dead")
-def jobs_dead(limit: JobLimit = 100, json: Json = False, data_dir: DataDir = None) -> None:
+def jobs_dead(limit: Limit = 100, json: Json = False, data_dir: DataDir = None) -> None:
     """Dead letters: what was given up, and why."""
     from marketbot.cli.jobs import list_dead
 
