@@ -15,6 +15,7 @@ from marketbot.api import identity, live_hub, live_stream
 from marketbot.api.draining import Draining
 from marketbot.cache import events as bus_module
 from marketbot.cache import shared as shared_module
+from marketbot.cache import stream_places
 from marketbot.cache.stream_places import PREFIX, PROCESSES
 from marketbot.controls.halt import halt
 from marketbot.domain.ids import UserId
@@ -291,7 +292,10 @@ async def test_streams_of_one_user_are_bounded_over_all_instances_while_the_shar
     install: Install, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_hub, "MAX_STREAMS_A_USER", 2)
-    monkeypatch.setattr(shared_module, "OPERATION_TIMEOUT_S", 5.0)
+    # The patience of a slow machine: a store that answers late counts as away, and a process that says nothing for a while as dead.
+    for name in ("CONNECT_TIMEOUT_S", "OPERATION_TIMEOUT_S"):
+        monkeypatch.setattr(shared_module, name, 10.0)
+    monkeypatch.setattr(stream_places, "LEASE_S", 60.0)
     made = await install(redis_url=store.url)
     one, other = made.instances
     async with reading(one.port, made.ana), reading(other.port, made.rui):
