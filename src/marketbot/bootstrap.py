@@ -259,13 +259,16 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         may_claim=lambda: not journal.is_full,
     )
 
-    def note_slots_changed() -> None:
-        for client in clients.values():
-            client.set_shares(shares())
+    def overspent() -> dict[str, Sequence[int]]:
+        return {str(market): client.overspent() for market, client in clients.items()}
+
+    def note_slots_changed(spent: Mapping[str, Mapping[int, int]]) -> None:
+        for market, client in clients.items():
+            client.set_shares(shares(), spent.get(str(market)))
         dispatcher.wake()
 
     if Role.EXECUTOR in settings.roles:
-        presence.work = Holdings(ownership, dispatcher, executor, reconciler, keyring, note_slots_changed)
+        presence.work = Holdings(ownership, dispatcher, executor, reconciler, keyring, overspent, note_slots_changed)
     retention = Retention(settings.retain_orders, settings.retain_refusals, settings.retain_chunks, settings.retain_jobs)
     loopback = settings.notices_to_loopback
     kinds = Kinds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -262,12 +262,17 @@ class VenueClient(Protocol):
         """Return how each egress address stands."""
         ...
 
-    def set_shares(self, shares: Sequence[Fraction]) -> None:
+    def set_shares(self, shares: Sequence[Fraction], spent: Mapping[int, int] | None = None) -> None:
         """Use these shares of the egress addresses' limits, one each, from the next call on. Until then all of all.
 
         An address of share 0 is not called through, except that the market is read through the first one. The caller makes sure
-        that the shares of all processes sum to at most one, and that whoever gives a share away has stopped.
+        that the shares of all processes sum to at most one, and that whoever gives a share away has stopped. ``spent``, by address:
+        the ``overspent`` of those who gave what is added now; where it is missing, all of it is taken for spent.
         """
+        ...
+
+    def overspent(self) -> Sequence[int]:
+        """Return, for each egress address, the units spent within its window beyond the share held now."""
         ...
 
     async def keep_warm(self) -> None:

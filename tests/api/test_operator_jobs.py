@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from marketbot.api.paging import write_cursor
 from marketbot.api.server import serve
 from marketbot.settings import Settings
 from marketbot.workers import memory
@@ -28,9 +29,30 @@ async def test_dead_letters_are_read_retried_and_dropped(api: Api) -> None:
     shown = {"authorization": f"Bearer {TOKEN}"}
     assert (await api.send("POST", f"/v1/operator/jobs/{found['ana']}/retry", **shown)).status == 200
     assert (await api.send("POST", f"/v1/operator/jobs/{found['bia']}/drop", **shown)).status == 200
-    assert (await api.get("/v1/operator/jobs/dead")).json == {"jobs": []}
-    left = await api.rows("SELECT key, attempts, dead_at FROM job")
-    assert [tuple(row) for row in left] == [("ana", 0, None)]
+    left = (await api.get("/v1/operator/jobs/dead")).json
+    assert (left["jobs"], left["next"]) == ([], None)
+    rows = await api.rows("SELECT key, attempts, dead_at FROM job")
+    assert [tuple(row) for row in rows] == [("ana", 0, None)]
+
+
+async def test_dead_letters_are_read_a_page_at_a_time_the_latest_first(api: Api) -> None:
+    # Two died in the same instant: their numbers say which of them comes first.
+    for key, minutes in (("a", 4), ("b", 3), ("c", 2), ("d", 2), ("e", 1)):
+        await api.rows(
+            f"{DEAD.removesuffix('now())')}timestamptz '2026-01-01 00:00Z' - $2::int * interval '1 minute')", key, minutes
+        )
+    first = (await api.get("/v1/operator/jobs/dead?limit=2")).json
+    assert [job["key"] for job in first["jobs"]] == ["e", "d"]
+    # What is gone meanwhile, the page's last one too, and what dies meanwhile move nothing.
+    shown = {"authorization": f"Bearer {TOKEN}"}
+    assert (await api.send("POST", f"/v1/operator/jobs/{first['jobs'][1]['job_id']}/drop", **shown)).status == 200
+    await api.rows(DEAD, "f")
+    second = (await api.get(f"/v1/operator/jobs/dead?limit=2&after={first['next']}")).json
+    assert [job["key"] for job in second["jobs"]] == ["c", "b"]
+    third = (await api.get(f"/v1/operator/jobs/dead?limit=2&after={second['next']}")).json
+    assert ([job["key"] for job in third["jobs"]], third["next"]) == (["a"], None)
+    for query in ("limit=0", "limit=201", "after=nonsense", f"after={write_cursor('tokens', (1,))}"):
+        assert (await api.get(f"/v1/operator/jobs/dead?{query}")).status == 400
 
 
 async def test_what_is_no_dead_letter_is_not_found(api: Api) -> None:

@@ -98,7 +98,7 @@ async def test_dead_letters_are_listed_retried_and_dropped(pool: Pool, keepers: 
         for job in await jobs.claim(pool, worker, KINDS, 10):
             assert await jobs.bury(pool, worker, job, "x" * 1_000)
         assert (await jobs.standing(pool))[0] == 2
-        dead = {job.key: job for job in await jobs.dead_jobs(connection, 10)}
+        dead = {job.key: job for job in await jobs.dead_jobs(connection, jobs.DeadKey(), 10)}
         assert len(dead["ana"].failed or "") == jobs.MAX_FAILED_CHARS
         assert await jobs.claim(pool, worker, KINDS, 10) == []
         # A new job under a dead one's key is no repeat; the dead one may not come back beside it.
@@ -109,7 +109,7 @@ async def test_dead_letters_are_listed_retried_and_dropped(pool: Pool, keepers: 
         assert not await jobs.drop_dead(connection, dead["ana"].job_id)
         assert await jobs.drop_dead(connection, dead["bia"].job_id)
         assert {(job.key, job.attempts) for job in await jobs.claim(pool, worker, KINDS, 10)} == {("ana", 1), ("bia", 1)}
-        assert await jobs.dead_jobs(connection, 10) == []
+        assert await jobs.dead_jobs(connection, jobs.DeadKey(), 10) == []
 
 
 async def test_a_recurring_job_is_there_once_whoever_asks(pool: Pool, keepers: Keepers) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import redis
 from tests.api.conftest import until
 from tests.cache.store import Store
 from tests.users.crowd import give_token
@@ -13,6 +14,9 @@ from marketbot.api import events as events_module
 from marketbot.api import identity, live_hub, live_stream
 from marketbot.api.draining import Draining
 from marketbot.cache import events as bus_module
+from marketbot.cache import shared as shared_module
+from marketbot.cache import stream_places
+from marketbot.cache.stream_places import PREFIX, PROCESSES
 from marketbot.controls.halt import halt
 from marketbot.domain.ids import UserId
 from marketbot.domain.live import EVERYTHING, Changed, names
@@ -275,6 +279,40 @@ async def test_streams_of_one_user_are_bounded(install: Install, monkeypatch: py
             await third.reset()
         await first.reset()
     await until(lambda: "marketbot_connected_users 0.0" in metrics.render().decode())
+
+
+def counted(store: Store, user_id: int) -> int:
+    """Return how many streams of a user the store counts: those of processes that live."""
+    with redis.Redis.from_url(store.url) as client:
+        names = set(client.zrange(PROCESSES, 0, -1))
+        return sum(member.split(b":")[0] in names for member in client.smembers(f"{PREFIX}:user:{user_id}"))
+
+
+async def test_streams_of_one_user_are_bounded_over_all_instances_while_the_shared_store_is_there(
+    install: Install, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_hub, "MAX_STREAMS_A_USER", 2)
+    # The patience of a slow machine: a store that answers late counts as away, and a process that says nothing for a while as dead.
+    for name in ("CONNECT_TIMEOUT_S", "OPERATION_TIMEOUT_S"):
+        monkeypatch.setattr(shared_module, name, 10.0)
+    monkeypatch.setattr(stream_places, "LEASE_S", 60.0)
+    made = await install(redis_url=store.url)
+    one, other = made.instances
+    async with reading(one.port, made.ana), reading(other.port, made.rui):
+        async with reading(other.port, made.ana):
+            for instance in made.instances:
+                answer = await refused(instance.port, made.ana)
+                assert (answer.status, answer.json["reason"]) == (429, "STREAM_LIMIT_REACHED")
+                assert instance.hub._count <= 2
+        # The place that is free now is free everywhere as soon as that is told.
+        await until(lambda: counted(store, 1) == 1)
+        async with reading(one.port, made.ana):
+            assert (await refused(other.port, made.ana)).status == 429
+            # Without the store each counts its own again.
+            store.kill()
+            async with reading(other.port, made.ana) as more:
+                await more.reset()
+            assert (await refused(one.port, made.ana)).status == 429
 
 
 async def test_a_caller_that_takes_nothing_is_cut_off(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:

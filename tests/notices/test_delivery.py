@@ -207,7 +207,7 @@ async def test_a_receiver_that_refuses_is_asked_again_and_then_it_is_a_dead_lett
         await until(dead)
         receiver.answer = OK
         async with pool.acquire() as connection:
-            (letter,) = await jobs.dead_jobs(connection, 10)
+            (letter,) = await jobs.dead_jobs(connection, jobs.DeadKey(), 10)
             assert await jobs.retry_dead(connection, letter.job_id)
         await until(done)
 

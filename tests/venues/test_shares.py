@@ -78,6 +78,90 @@ async def test_processes_that_pass_slots_on_never_exceed_the_address(seed: int) 
     assert most_in_any_window(every) <= VENUE_LIMIT
 
 
+@pytest.mark.parametrize("seed", range(24))
+async def test_processes_that_leave_word_of_what_they_spent_never_exceed_the_address(seed: int) -> None:
+    """Some slots at a time, to several others, some of which die without a word, and the same ones again within a window."""
+    dice = random.Random(seed)
+    clock = HandClock()
+    processes = [Pace(LIMITS, egresses=1, clock=clock) for _ in range(4)]
+    owner = [dice.randrange(len(processes)) if seed % 2 else 0 for _ in range(SLOTS)]
+    ordinary: list[tuple[float, int]] = []
+    every: list[tuple[float, int]] = []
+
+    def share_of(number: int) -> list[Fraction]:
+        return [Fraction(owner.count(number), SLOTS)]
+
+    for number, pace in enumerate(processes):
+        pace.set_shares(share_of(number))
+    for _ in range(150):
+        leaver = owner[dice.randrange(SLOTS)]
+        held = [slot for slot, each in enumerate(owner) if each == leaver]
+        moved = {slot: dice.randrange(len(processes)) for slot in dice.sample(held, dice.randint(1, len(held)))}
+        for slot in moved:
+            owner[slot] = -1
+        processes[leaver].set_shares(share_of(leaver))
+        word = -(-processes[leaver].overspent()[0] // len(moved))
+        orderly = dice.random() < 0.8
+        for taker in set(moved.values()):
+            mine = [slot for slot, to in moved.items() if to == taker]
+            for slot in mine:
+                owner[slot] = taker
+            processes[taker].set_shares(share_of(taker), {0: word * len(mine)} if orderly else None)
+        for _ in range(dice.randrange(4)):
+            await clock.advance(dice.random() * PERIOD_S / 4)
+            for number in dice.sample(range(len(processes)), 3):
+                urgent = dice.random() < 0.3
+                drawn = draw_all(processes[number], urgent=urgent)
+                every.append((clock.monotonic(), drawn))
+                if not urgent:
+                    ordinary.append((clock.monotonic(), drawn))
+    assert sum(units for _, units in every) > USABLE
+    assert most_in_any_window(ordinary) <= USABLE
+    assert most_in_any_window(every) <= VENUE_LIMIT
+
+
+async def test_who_hands_over_in_order_leaves_no_more_to_assume_than_it_has_spent_beyond_its_part() -> None:
+    clock = HandClock()
+    leaver, taker = process(clock, Fraction(1, 2)), process(clock, Fraction(0))
+    await clock.advance(PERIOD_S * 2)
+    limit = int(leaver.state()[0]["limit"])
+    spent = sum(leaver.admit(0, ALICE, ONE, urgent=False) for _ in range(limit // 2 + 10))
+    leaver.set_shares([Fraction(1, 4)])
+    (word,) = leaver.overspent()
+    assert word == spent - leaver.state()[0]["limit"] > 0
+    assert draw_all(leaver) == 0
+    taker.set_shares([Fraction(1, 4)], {0: word})
+    assert taker.assumes(0)
+    assert draw_all(taker) == limit // 2 - word
+    other = process(clock, Fraction(0))
+    other.set_shares([Fraction(1, 4)], {0: 0})
+    assert not other.assumes(0), "what its former owner did not spend is there at once"
+    assert draw_all(other) == limit // 2
+
+
+async def test_a_word_says_nothing_of_bystanders_nor_to_who_knew_nothing_of_an_address() -> None:
+    clock = HandClock()
+    whole = process(clock, Fraction(3, 4))
+    await clock.advance(PERIOD_S * 2)
+    whole.set_shares([Fraction(1)], {0: 0})
+    assert whole.assumes(0), "they called through the first address until now"
+    late = Pace(LIMITS, egresses=1, clock=clock)
+    late.set_shares([Fraction(1, 2)], {0: 0})
+    assert late.assumes(0)
+
+
+async def test_who_lets_an_assumed_part_go_leaves_word_of_all_that_was_assumed_of_it() -> None:
+    half = Fraction(1, 2)
+    clock = HandClock()
+    leaver, taker = process(clock, half), process(clock, Fraction(0))
+    leaver.set_shares([Fraction(1)])
+    leaver.set_shares([half])
+    word = leaver.overspent()[0]
+    taker.set_shares([half], {0: word})
+    assert taker.assumes(0), "whoever died with it may have spent it"
+    assert draw_all(taker, urgent=False) <= 1
+
+
 async def test_shares_of_a_settled_division_sum_to_no_more_than_the_usable_limit() -> None:
     clock = HandClock()
     holders = [process(clock, Fraction(k, 7)) for k in (1, 2, 4)]

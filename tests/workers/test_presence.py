@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from tests.store.queue import make_accounts, make_chunk, make_signal
 
-from marketbot.dispatch.ownership import NOBODY, SLOTS_PER_EGRESS, SlotMap
+from marketbot.dispatch.ownership import NOBODY, SLOTS_PER_EGRESS, SlotMap, Word, part_spent, told_spent
 from marketbot.domain.ids import AccountId
 from marketbot.domain.lane import Lane
 from marketbot.store import chunks
@@ -32,6 +32,8 @@ class Hands:
     at_work: set[int] = field(default_factory=set)
     known: dict[int, list[AccountId]] = field(default_factory=dict)
     told: list[AccountId] = field(default_factory=list)
+    overspent: dict[str, list[int]] = field(default_factory=dict)
+    spent: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def slots_at_work(self) -> set[int]:
         return self.at_work
@@ -39,8 +41,12 @@ class Hands:
     def ensured_in(self, slots: Collection[int]) -> Iterable[tuple[int, Collection[AccountId]]]:
         return [(slot, self.known.pop(slot)) for slot in slots if slot in self.known]
 
-    def taken(self, ensured: Collection[AccountId]) -> None:
-        self.told.extend(ensured)
+    def overspent_in(self, slots: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+        return part_spent(self.overspent, slots)
+
+    def taken(self, slots: Collection[int], words: Sequence[Word]) -> None:
+        self.told.extend(account_id for word in words for account_id in word.ensured)
+        self.spent = told_spent(words, slots)
 
     def changed(self) -> None:
         return
@@ -148,6 +154,29 @@ async def test_what_is_known_of_accounts_is_handed_over_with_them_and_once_only(
             assert set(anna.hands.known) == set(range(ALL)) - theirs
         await rounds(anna)
         assert anna.hands.told == [], "what Bruno did meanwhile, he did not tell"
+
+
+async def test_what_was_spent_is_told_with_the_slots_and_of_one_that_dies_nobody_knows(database: str) -> None:
+    async with joined(database) as anna:
+        anna.hands.overspent = {"bybit/mainnet": [HALF + 1], "binance/mainnet": [0]}
+        async with joined(database) as bruno:
+            await rounds(anna, bruno)
+            assert bruno.held == HALF
+            # A part for each slot, rounded up: all of them together are never too little.
+            assert bruno.hands.spent == {"bybit/mainnet": {0: 2 * HALF}, "binance/mainnet": {0: 0}}
+            bruno.hands.spent = {}
+            gone = anna.worker
+            await anna.cut_off()
+            await until_dead(bruno, gone)
+            assert (bruno.held, bruno.hands.spent) == (ALL, {})
+
+
+def test_an_address_is_known_only_where_every_slot_came_with_a_word() -> None:
+    words = [Word(0, (), {"a": 3, "b": 1}), Word(1, (), {"a": 4}), Word(ALL, (), {"a": 5}), Word(2 * ALL)]
+    assert told_spent(words, {0, 1, ALL, 2 * ALL}) == {"a": {0: 7, 1: 5}}
+    assert told_spent(words, {0, ALL + 1}) == {"a": {0: 3}, "b": {0: 1}}
+    assert told_spent([], {0}) == {}
+    assert part_spent({"a": [7]}, {0, 1, ALL}) == {0: {"a": 4}, 1: {"a": 4}, ALL: {}}
 
 
 async def test_one_that_ends_gives_everything_back_at_once(database: str, connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -36,6 +36,7 @@ from marketbot.api.webhook import receive_signal
 from marketbot.cache.events import EventBus
 from marketbot.cache.limits import Limits
 from marketbot.cache.shared import Shared
+from marketbot.cache.stream_places import StreamPlaces
 from marketbot.clock import SystemClock
 from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.intake.refused import StoreAway
@@ -74,7 +75,7 @@ def create_app(
     trusted = read_networks(settings.trusted_proxies)
     room = Room(settings.api_max_in_flight)
     events = None if dsn is None else EventBus(database.notify, dsn, shared)
-    hub = LiveHub(events, database, time, draining)
+    hub = LiveHub(events, database, time, draining, StreamPlaces(shared))
     state = State(
         {
             "database": database,

@@ -48,7 +48,7 @@ async def follow_own(request: ApiRequest) -> Response[bytes]:
     user_id, caller = user_of(request), caller_of(request)
     hears = EVERYTHING if TokenScope.ACCOUNTS_READ in caller.scopes else EVERYTHING & ~OF_ACCOUNTS
     # First the stream, then the look: what changes between the two is told by either.
-    stream = hub.open(user_id, caller.token_id, int(hears))
+    stream = await hub.admit(user_id, caller.token_id, int(hears))
     if stream is None:
         return api_problem(ApiReason.STREAM_LIMIT_REACHED, spoken_by(request))
     try:

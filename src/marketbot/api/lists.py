@@ -42,15 +42,16 @@ async def own_page(
 async def everybodys_page(
     request: ApiRequest,
     noun: str,
-    read: Callable[[Connection, int, int], Awaitable[Sequence[Row]]],
-    id_of: Callable[[Row], int],
+    first: Key,
+    read: Callable[[Connection, Key, int], Awaitable[Sequence[Row]]],
+    key_of: Callable[[Row], Sequence[Any]],
 ) -> Response[bytes]:
-    """Answer a page over all users by ascending id; ``read`` gives so many rows above an id."""
+    """Answer a page over all users; ``read`` gives so many rows behind a key, of which ``first`` stands for no cursor."""
     database: Database = request.app.state.database
     door: UserDoor = request.app.state.door
     limit = read_limit(request.query_params)
-    (after,) = read_cursor(request.query_params, noun, (0,))
+    after = type(first)(*read_cursor(request.query_params, noun, first))
     async with database.connection() as connection:
         rows = await read(connection, after, limit)
         simulated = await door.simulated(connection)
-    return page_answer(noun, rows, (id_of(rows[-1]),) if len(rows) == limit else None, simulated=simulated)
+    return page_answer(noun, rows, key_of(rows[-1]) if len(rows) == limit else None, simulated=simulated)

@@ -15,6 +15,7 @@ from marketbot.api.draining import Draining
 from marketbot.api.live_stream import LiveStream
 from marketbot.cache.events import EventBus
 from marketbot.cache.live_notes import LIVE_TOPIC, Gathering, read_note, users_in
+from marketbot.cache.stream_places import StreamPlaces
 from marketbot.domain.ids import UserId
 from marketbot.domain.live import EVERYTHING, Changed
 from marketbot.intake.refused import StoreAway
@@ -33,7 +34,7 @@ from marketbot.store.live import tokens_holding
 from marketbot.store.switches import CONTROL_CHANNEL
 
 MAX_STREAMS_A_USER = 5
-"""At one process. A page open in five windows; who opens more gets 429 for the sixth."""
+"""At all processes together, and at each while the shared store is away. A page open in five windows; the sixth gets 429."""
 MAX_OPERATOR_STREAMS = 50
 """Of all operators together, at one process."""
 TOKEN_CHECK_S = 5.0
@@ -53,11 +54,14 @@ log = logger(__name__)
 class LiveHub:
     """One a process. ``events`` of None: streams open and stay, and nothing is told."""
 
-    def __init__(self, events: EventBus | None, database: Database, clock: Clock, draining: Draining) -> None:
+    def __init__(
+        self, events: EventBus | None, database: Database, clock: Clock, draining: Draining, places: StreamPlaces
+    ) -> None:
         self._events = events
         self._database = database
         self._clock = clock
         self._draining = draining
+        self._places = places
         self._streams: dict[UserId, set[LiveStream]] = {}
         self._operators: set[LiveStream] = set()
         self._count = 0
@@ -72,7 +76,12 @@ class LiveHub:
         return f"<LiveHub {self._count} streams of {len(self._streams)} users, {len(self._operators)} of operators>"
 
     def start(self) -> None:
-        loops: list[Callable[[], Coroutine[Any, Any, None]]] = [self._hand_out, self._check_tokens, self._end_with_process]
+        loops: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            self._hand_out,
+            self._check_tokens,
+            self._end_with_process,
+            self._places.run,
+        ]
         if self._events is not None:
             loops.append(self._listen)
         self._tasks = [asyncio.create_task(self._keep(loop), name=f"live {loop.__name__}") for loop in loops]
@@ -82,13 +91,28 @@ class LiveHub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._end_all(Ended.DRAINING)
+        await self._places.close()
 
-    def open(self, user_id: UserId | None, token_id: int | None, hears: int) -> LiveStream | None:
-        """Return a new stream of a user, or of an operator (None); None when its owner has as many as allowed."""
-        group = self._operators if user_id is None else self._streams.get(user_id, set())
-        if len(group) >= (MAX_OPERATOR_STREAMS if user_id is None else MAX_STREAMS_A_USER):
+    async def admit(self, user_id: UserId, token_id: int | None, hears: int) -> LiveStream | None:
+        """Return a new stream of a user; None when they have as many as allowed, here or at all processes together."""
+        if not self._has_room(user_id):
+            return None
+        place = await self._places.take(user_id, MAX_STREAMS_A_USER)
+        if place is None:
             count_refused_stream()
             return None
+        stream = self.open(user_id, token_id, hears)
+        if stream is None:
+            self._places.leave(place)
+        else:
+            stream.place = place
+        return stream
+
+    def open(self, user_id: UserId | None, token_id: int | None, hears: int) -> LiveStream | None:
+        """Return a new stream of a user, or of an operator (None); None when its owner has as many as allowed here."""
+        if not self._has_room(user_id):
+            return None
+        group = self._operators if user_id is None else self._streams.get(user_id, set())
         stream = LiveStream(user_id, token_id, hears, self._clock)
         if user_id is not None:
             self._streams[user_id] = group
@@ -102,6 +126,8 @@ class LiveHub:
     def leave(self, stream: LiveStream) -> None:
         """Forget a stream; why it ended is the first reason that it was given."""
         stream.end(Ended.CALLER)
+        if stream.place is not None:
+            self._places.leave(stream.place)
         if stream.user_id is None:
             self._operators.discard(stream)
         else:
@@ -117,6 +143,14 @@ class LiveHub:
     def look_at_tokens(self) -> None:
         """Look now: a token was revoked here, or a user disabled."""
         self._look.set()
+
+    def _has_room(self, user_id: UserId | None) -> bool:
+        """Tell whether this process takes one more stream of a user or operator; one that it does not is counted."""
+        open_now = len(self._operators if user_id is None else self._streams.get(user_id, ()))
+        room = open_now < (MAX_OPERATOR_STREAMS if user_id is None else MAX_STREAMS_A_USER)
+        if not room:
+            count_refused_stream()
+        return room
 
     def _show(self) -> None:
         set_connected_users(len(self._streams))

@@ -62,6 +62,7 @@ class LiveStream:
         "_wake",
         "ended",
         "hears",
+        "place",
         "token_id",
         "user_id",
     )
@@ -70,6 +71,8 @@ class LiveStream:
         self.user_id = user_id
         self.token_id = token_id
         self.hears = hears
+        self.place: int | None = None
+        """Its number in the count over all processes (``cache.stream_places``)."""
         self.ended: Ended | None = None
         self._clock = clock
         self._owed = 0

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-import orjson
-from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar import Response, get, post
 
-from marketbot.api.admission import demands
+from marketbot.api.admission import ApiRequest, demands, spoken_by
+from marketbot.api.answers import json_answer
 from marketbot.api.database import Database
-from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.lists import everybodys_page
+from marketbot.api.paging import MAX_ID
+from marketbot.api.problems import ApiReason, api_problem
 from marketbot.domain.scope import Scope
 from marketbot.store import jobs
 from marketbot.store.pool import Connection
 
-PAGE = 100
-MAX_ID = 2**63 - 1
-
-OperatorRequest = Request[Any, Any, State]
-
 
 @get("/v1/operator/jobs/dead", opt=demands(Scope.OPERATOR_READ))
-async def read_dead(request: OperatorRequest) -> Response[bytes]:
-    """The latest ``PAGE`` jobs that were given up."""
-    database: Database = request.app.state.database
-    async with database.connection() as connection:
-        found = await jobs.dead_jobs(connection, PAGE)
-    return _json({"jobs": found})
+async def read_dead(request: ApiRequest) -> Response[bytes]:
+    """Jobs that were given up, the latest first."""
+    return await everybodys_page(request, "jobs", jobs.DeadKey(), jobs.dead_jobs, lambda job: (job.dead_at, job.job_id))
 
 
 @post("/v1/operator/jobs/{job_id:int}/retry", opt=demands(Scope.OPERATOR_WRITE))
-async def retry_dead(request: OperatorRequest) -> Response[bytes]:
+async def retry_dead(request: ApiRequest) -> Response[bytes]:
     """Let a dead letter begin anew, now."""
     return await _change(request, jobs.retry_dead)
 
 
 @post("/v1/operator/jobs/{job_id:int}/drop", opt=demands(Scope.OPERATOR_WRITE))
-async def drop_dead(request: OperatorRequest) -> Response[bytes]:
+async def drop_dead(request: ApiRequest) -> Response[bytes]:
     """Forget a dead letter for ever."""
     return await _change(request, jobs.drop_dead)
 
 
-async def _change(request: OperatorRequest, change: Callable[[Connection, int], Awaitable[bool]]) -> Response[bytes]:
+async def _change(request: ApiRequest, change: Callable[[Connection, int], Awaitable[bool]]) -> Response[bytes]:
     job_id: int = request.path_params["job_id"]
     database: Database = request.app.state.database
     changed = False
@@ -51,10 +43,5 @@ async def _change(request: OperatorRequest, change: Callable[[Connection, int], 
         async with database.connection() as connection:
             changed = await change(connection, job_id)
     if not changed:
-        return api_problem(ApiReason.NOT_FOUND, language(request.headers.get("accept-language", "")))
-    return _json({"job_id": job_id})
-
-
-def _json(document: object) -> Response[bytes]:
-    # A job's period is no JSON type; its text is what an operator reads.
-    return Response(orjson.dumps(document, default=str), status_code=200, media_type="application/json")
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    return json_answer({"job_id": job_id})

@@ -13,7 +13,7 @@ from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.identity import TokenRegister
 from marketbot.api.lists import everybodys_page
-from marketbot.api.paging import MAX_ID
+from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_token_wish
 from marketbot.domain.ids import UserId
@@ -28,7 +28,13 @@ log = logger(__name__)
 @get("/v1/operator/tokens", opt=demands(Scope.OPERATOR_READ))
 async def show_all_tokens(request: ApiRequest) -> Response[bytes]:
     """Everybody's tokens by ascending id, without the tokens themselves."""
-    return await everybodys_page(request, "tokens", list_all_tokens, lambda row: row.token_id)
+    return await everybodys_page(
+        request,
+        "tokens",
+        IdKey(),
+        lambda connection, after, limit: list_all_tokens(connection, after.above, limit),
+        lambda row: (row.token_id,),
+    )
 
 
 @post("/v1/operator/tokens", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)

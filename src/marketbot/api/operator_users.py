@@ -10,7 +10,7 @@ from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.identity import TokenRegister
 from marketbot.api.lists import everybodys_page
-from marketbot.api.paging import MAX_ID
+from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_name
 from marketbot.domain.ids import AccountId, UserId
@@ -25,7 +25,11 @@ log = logger(__name__)
 @get("/v1/operator/users", opt=demands(Scope.OPERATOR_READ))
 async def show_users(request: ApiRequest) -> Response[bytes]:
     return await everybodys_page(
-        request, "users", lambda connection, after, limit: list_users(connection, UserId(after), limit), lambda row: row.user_id
+        request,
+        "users",
+        IdKey(),
+        lambda connection, after, limit: list_users(connection, UserId(after.above), limit),
+        lambda row: (row.user_id,),
     )
 
 
@@ -77,8 +81,9 @@ async def show_accounts(request: ApiRequest) -> Response[bytes]:
     return await everybodys_page(
         request,
         "accounts",
-        lambda connection, after, limit: list_all_accounts(connection, AccountId(after), limit),
-        lambda row: row.account_id,
+        IdKey(),
+        lambda connection, after, limit: list_all_accounts(connection, AccountId(after.above), limit),
+        lambda row: (row.account_id,),
     )
 
 

@@ -26,10 +26,16 @@ async def list_jobs(output: Output, settings: Settings, limit: int, kind: str | 
 
 
 async def list_dead(output: Output, settings: Settings, limit: int) -> None:
-    """Show dead letters, the latest first."""
+    """Show up to ``limit`` dead letters, the latest first, read a page at a time."""
+    found: list[JobRow] = []
     async with open_store(settings) as store:
         output.mark(store.profile)
-        found = await jobs.dead_jobs(store.connection, limit)
+        after = jobs.DeadKey()
+        while page := await jobs.dead_jobs(store.connection, after, limit - len(found)):
+            found += page
+            last = page[-1]
+            assert last.dead_at is not None
+            after = jobs.DeadKey(last.dead_at, last.job_id)
     _show(output, "Dead letters", found, _DEAD_COLUMNS)
 
 

@@ -8,9 +8,11 @@ address's budget is divided by counting slots.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+
+from marketbot.domain.ids import AccountId
 
 SLOTS_PER_EGRESS = 16
 """So many executors can share one address, each with a sixteenth of its accounts and of its budget."""
@@ -25,6 +27,40 @@ class Candidate:
     worker: int
     egresses: frozenset[int]
     draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an owner tells of a slot when it hands it over in order. One that dies tells nothing."""
+
+    slot: int
+    ensured: Collection[AccountId] = ()
+    """Accounts that were compared with their venue."""
+    spent: Mapping[str, int] | None = None
+    """By market, the slot's part of what its owner spent beyond the share it keeps; a market that is missing is one it says nothing of."""
+
+
+def part_spent(overspent: Mapping[str, Sequence[int]], slots: Collection[int]) -> dict[int, dict[str, int]]:
+    """Divide what was spent beyond what is kept, by market and address, among the slots that go; rounded up, so never too little."""
+    going = Counter(slot // SLOTS_PER_EGRESS for slot in slots)
+    return {
+        slot: {market: -(-units[egress] // going[egress]) for market, units in overspent.items() if egress < len(units)}
+        for slot in slots
+        for egress in (slot // SLOTS_PER_EGRESS,)
+    }
+
+
+def told_spent(words: Iterable[Word], slots: Collection[int]) -> dict[str, dict[int, int]]:
+    """Return what the former owners of these slots told, by market and address. An address of which one slot came without is left out."""
+    by_slot = {word.slot: word.spent or {} for word in words}
+    came: dict[int, list[Mapping[str, int]]] = {}
+    for slot in slots:
+        came.setdefault(slot // SLOTS_PER_EGRESS, []).append(by_slot.get(slot, {}))
+    told: dict[str, dict[int, int]] = {}
+    for egress, spent in came.items():
+        for market in set.intersection(*(set(each) for each in spent)):
+            told.setdefault(market, {})[egress] = sum(each[market] for each in spent)
+    return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class SharedUse(StrEnum):
     LIMITS = "limits"
     CACHE = "cache"
     EVENTS = "events"
+    STREAMS = "streams"
 
 
 class Lookup(StrEnum):

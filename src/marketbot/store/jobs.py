@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -28,6 +28,15 @@ STANDING = (_SQL / "jobs_standing.sql").read_text()
 _SHOWN = """
 SELECT job_id, kind, key, due_at, every, attempts, max_attempts, claimed_by, failed, created_at, done_at, dead_at FROM job
 """
+
+DEAD = f"{_SHOWN} WHERE dead_at IS NOT NULL AND (dead_at, job_id) < ($1, $2) ORDER BY dead_at DESC, job_id DESC LIMIT $3"
+
+
+class DeadKey(NamedTuple):
+    """A place in the dead letters, the latest first. One that is retried or dropped meanwhile moves no other."""
+
+    dead_at: datetime = datetime(9999, 1, 1, tzinfo=UTC)
+    job_id: int = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +170,9 @@ async def open_jobs(connection: Connection, limit: int, kind: str | None = None)
     return [JobRow(**dict(row)) for row in rows]
 
 
-async def dead_jobs(connection: Connection, limit: int) -> list[JobRow]:
-    """Return the dead letters, the latest first."""
-    rows = await connection.fetch(f"{_SHOWN} WHERE dead_at IS NOT NULL ORDER BY dead_at DESC LIMIT $1", min(limit, MAX_SHOWN))
+async def dead_jobs(connection: Connection, after: DeadKey, limit: int) -> list[JobRow]:
+    """Return the dead letters behind a key, the latest first; at most ``MAX_SHOWN``."""
+    rows = await connection.fetch(DEAD, after.dead_at, after.job_id, min(limit, MAX_SHOWN))
     return [JobRow(**dict(row)) for row in rows]
 
 

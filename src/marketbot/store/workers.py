@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from marketbot.dispatch.ownership import SlotMap
+import orjson
+
+from marketbot.dispatch.ownership import SlotMap, Word
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.ids import AccountId
 from marketbot.store.pool import Connection, DirectConnection, Pool
@@ -162,20 +164,31 @@ async def write_slots(connection: Connection, slots: SlotMap) -> None:
     )
 
 
-async def leave_word(connection: Connection, ensured: Iterable[tuple[int, Collection[AccountId]]]) -> None:
-    """Tell the next owners which accounts of their slots have been compared with the venue; in the hand-over's transaction."""
-    rows = [(slot, list(accounts)) for slot, accounts in ensured if accounts]
+async def leave_word(connection: Connection, words: Iterable[Word]) -> None:
+    """Tell the next owners what is known of their slots; in the hand-over's transaction."""
     await connection.executemany(
-        "INSERT INTO slot_handover (slot, ensured) VALUES ($1, $2) "
-        "ON CONFLICT (slot) DO UPDATE SET ensured = excluded.ensured, written_at = clock_timestamp()",
-        rows,
+        "INSERT INTO slot_handover (slot, ensured, spent) VALUES ($1, $2, $3::text::jsonb) "
+        "ON CONFLICT (slot) DO UPDATE SET ensured = excluded.ensured, spent = excluded.spent, written_at = clock_timestamp()",
+        [
+            (word.slot, list(word.ensured), None if word.spent is None else orjson.dumps(dict(word.spent)).decode())
+            for word in words
+        ],
     )
 
 
-async def take_word(connection: Connection, slots: Sequence[int]) -> list[AccountId]:
+async def take_word(connection: Connection, slots: Sequence[int]) -> list[Word]:
     """Return what former owners told of these slots, once."""
-    rows = await connection.fetch("DELETE FROM slot_handover WHERE slot = ANY ($1::int[]) RETURNING ensured", list(slots))
-    return [AccountId(number) for row in rows for number in row["ensured"]]
+    rows = await connection.fetch(
+        "DELETE FROM slot_handover WHERE slot = ANY ($1::int[]) RETURNING slot, ensured, spent::text", list(slots)
+    )
+    return [
+        Word(
+            row["slot"],
+            [AccountId(number) for number in row["ensured"]],
+            None if row["spent"] is None else orjson.loads(row["spent"]),
+        )
+        for row in rows
+    ]
 
 
 async def _touch(connection: Connection, worker: int, change: str) -> None:

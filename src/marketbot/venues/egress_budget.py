@@ -5,8 +5,9 @@ The rules of a divided address (docs/EGRESS.md, ADR 0010):
 1. A process that holds the share s of an address's slots uses at most s of its usable limit, rounded down.
 2. What was spent before a share shrank stays counted. A part that is added counts as spent by whoever had it, and slides out with the
    window; the reserved part of it is free at once, for a stop never waits for a hand-over. (One hand-over of all slots in a window
-   stays within the venue's limit: 0.8 and a fifth of it. More of them may not.) A part that leaves takes along what was assumed of it, for
-   its new owner assumes as much: else look-ups of what is left would find no reserve until all of it has slid out.
+   stays within the venue's limit: 0.8 and a fifth of it. More of them may not.) A part that leaves takes along what was assumed of it:
+   else look-ups of what is left would find no reserve until all of it has slid out. Who hands over in order leaves word of what it has
+   spent beyond the part that it keeps, and of what it assumed; no more is then assumed, for the rest stays counted where it was spent.
 3. The venue's count of an address is everybody's. With the whole address it is taken as our own; with a part of it, it only slows:
    ``Allowance.hold_back``. It also ends an assumption of rule 2 that it disproves: nobody spent more than the venue has seen.
 4. A process without a share may not call, except that it reads the market through the first address: ``BYSTANDER_SHARE`` of the limit,
@@ -52,6 +53,7 @@ class EgressBudget:
     __slots__ = (
         "_asks_again_at",
         "_assumed",
+        "_passed_on",
         "_serves_market",
         "allowance",
         "blocked_until",
@@ -77,6 +79,7 @@ class EgressBudget:
         self.bystander: SlidingWindow | None = None
         self._serves_market = serves_market
         self._asks_again_at = 0.0
+        self._passed_on = 0
         self._assumed: dict[int, int] = {}  # by slot of the window, so no more than it has slots
         self.urgent_line: deque[Waiter] = deque()
         self.line: deque[Waiter] = deque()
@@ -110,21 +113,30 @@ class EgressBudget:
         """Tell whether somebody waits whose turn comes before a newcomer's."""
         return bool(self.urgent_line) or (not urgent and bool(self.line))
 
-    def set_share(self, share: Fraction, now: float, *, first: bool) -> None:
-        """Hold another share from the next call on. ``first``: nobody knows who called through the address until now."""
+    def set_share(self, share: Fraction, now: float, *, first: bool, spent: int | None = None) -> None:
+        """Hold another share from the next call on. ``first``: nobody knows who called through the address until now.
+
+        ``spent``: the word of whoever had what is added (``overspent`` there, once it was given away); None when one of them left none.
+        """
         if not 0 <= share <= 1:
             raise ValueError("a share lies between 0 and 1")
         before = 0 if first and share < WHOLE else self.allowance.own
         own = self.part_of(share)
         self.window.turn(now)
         if own > before:
-            self._assume(unreserved(own - before))
-        elif self._assumed:
-            self._keep_assumed(unreserved(own))
+            most = unreserved(own - before)
+            # With the whole of the first address comes what was kept for bystanders, and they leave no word.
+            untold = spent is None or first or (share == WHOLE and self._serves_market)
+            self._assume(most if untold or spent is None else min(spent, most))
+        self._passed_on = self._keep_assumed(unreserved(own)) if own < before and self._assumed else 0
         self.share = share
         self.allowance.set_own(own, now)
         self.closed_until = inf if share == 0 else self.blocked_until
         self.bystander = SlidingWindow(self._bystander_rule()) if share == 0 and self._serves_market else None
+
+    def overspent(self, now: float) -> int:
+        """Return what the window holds beyond the part that is held now: whoever has the rest must count it."""
+        return max(self.window.turn(now) + self._passed_on - self.allowance.own, self._passed_on, 0)
 
     def part_of(self, share: Fraction) -> int:
         """Return the units of a share, rounded down."""
@@ -170,6 +182,8 @@ class EgressBudget:
         return Rule(max(1, int(float(self.rule.limit * BYSTANDER_SHARE) * period_s / self.rule.period_s)), period_s)
 
     def _assume(self, units: int) -> None:
+        if units == 0:
+            return
         slot = self.window.slot
         self._drop_past()
         self._assumed[slot] = self._assumed.get(slot, 0) + units
@@ -179,16 +193,17 @@ class EgressBudget:
         oldest = self.window.slot - len(self.window)
         self._assumed = {slot: units for slot, units in self._assumed.items() if slot > oldest}
 
-    def _keep_assumed(self, most: int) -> None:
-        """Assume no more than ``most`` units, the oldest first to go."""
+    def _keep_assumed(self, most: int) -> int:
+        """Assume no more than ``most`` units, the oldest first to go; return how many went."""
         self._drop_past()
-        excess = sum(self._assumed.values()) - most
+        excess = surplus = max(0, sum(self._assumed.values()) - most)
         for slot, units in sorted(self._assumed.items()):
             if excess <= 0:
-                return
+                break
             gone = min(units, excess)
             excess -= gone
             self.window.take_back(slot, gone)
             self._assumed[slot] -= gone
             if not self._assumed[slot]:
                 del self._assumed[slot]
+        return surplus

@@ -6,7 +6,7 @@ Fails shut: without budget a call waits its bounded turn or is not sent. With bu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from marketbot.domain.execution_report import ErrorClass
@@ -120,18 +120,24 @@ class Pace:
                 return None
             at.window.add(-cost.weight)
 
-    def set_shares(self, shares: Sequence[Fraction]) -> None:
+    def set_shares(self, shares: Sequence[Fraction], spent: Mapping[int, int] | None = None) -> None:
         """Hold these shares of the addresses, one each, from the next call on; the whole of all is the default.
 
         Whoever gives a share away has stopped before another process takes it; what the window still holds of the other's
-        calls is assumed (``egress_budget``, rule 2).
+        calls is assumed (``egress_budget``, rule 2), or as much of it as ``spent`` tells of an address.
         """
+        told = spent or {}
         if len(shares) != len(self._egresses):
             raise ValueError(f"{len(self._egresses)} addresses need as many shares")
         now = self._now()
-        for at, share in zip(self._egresses, shares, strict=True):
-            at.set_share(share, now, first=not self._divided)
+        for number, (at, share) in enumerate(zip(self._egresses, shares, strict=True)):
+            at.set_share(share, now, first=not self._divided, spent=told.get(number))
         self._divided = True
+
+    def overspent(self) -> list[int]:
+        """Return, for each address, what its window holds beyond the share held now."""
+        now = self._now()
+        return [at.overspent(now) for at in self._egresses]
 
     @property
     def market_egress(self) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from marketbot.accounts.keyring import Keyring
-from marketbot.dispatch.ownership import SLOTS_PER_EGRESS
+from marketbot.dispatch.ownership import SLOTS_PER_EGRESS, Word, part_spent, told_spent
 from marketbot.domain.ids import AccountId
 from marketbot.execution.executor import Executor
 from marketbot.reconciliation.reconcile import Reconciler
@@ -15,7 +15,11 @@ from marketbot.workers.ownership import Ownership
 
 
 class Holdings:
-    """Fulfils ``presence.Work`` over the parts that act for accounts."""
+    """Fulfils ``presence.Work`` over the parts that act for accounts.
+
+    ``overspent`` returns what was spent beyond this process's shares, by market and address; ``on_change`` is given what former owners
+    told of that, likewise.
+    """
 
     def __init__(
         self,
@@ -24,14 +28,17 @@ class Holdings:
         executor: Executor,
         reconciler: Reconciler,
         keyring: Keyring,
-        on_change: Callable[[], None],
+        overspent: Callable[[], Mapping[str, Sequence[int]]],
+        on_change: Callable[[Mapping[str, Mapping[int, int]]], None],
     ) -> None:
         self._ownership = ownership
         self._dispatcher = dispatcher
         self._executor = executor
         self._reconciler = reconciler
         self._keyring = keyring
+        self._overspent = overspent
         self._on_change = on_change
+        self._told: Mapping[str, Mapping[int, int]] = {}
 
     def slots_at_work(self) -> set[int]:
         """Return the slots with an account that is being loaded, run or reconciled."""
@@ -51,11 +58,16 @@ class Holdings:
             self._reconciler.forget_ensured(accounts)
         yield from found.items()
 
-    def taken(self, ensured: Collection[AccountId]) -> None:
-        self._reconciler.assume_ensured(ensured)
+    def overspent_in(self, slots: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+        return part_spent(self._overspent(), slots)
+
+    def taken(self, slots: Collection[int], words: Sequence[Word]) -> None:
+        self._reconciler.assume_ensured([account_id for word in words for account_id in word.ensured])
+        self._told = told_spent(words, slots)
 
     def changed(self) -> None:
-        self._on_change()
+        told, self._told = self._told, {}
+        self._on_change(told)
 
     def _slots_of(self, account_id: AccountId) -> Iterable[int]:
         """Return the slot of an account; every one that it could be in when its address is not at hand."""

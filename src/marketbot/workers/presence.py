@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
-from marketbot.dispatch.ownership import NOBODY, Candidate, SlotMap, share_out
+from marketbot.dispatch.ownership import NOBODY, Candidate, SlotMap, Word, share_out
 from marketbot.domain.ids import AccountId
 from marketbot.observability import metrics
 from marketbot.store import chunks, workers
@@ -45,8 +45,12 @@ class Work(Protocol):
         """Return, by slot, the accounts that were compared with their venue."""
         ...
 
-    def taken(self, ensured: Collection[AccountId]) -> None:
-        """Learn what a former owner knew."""
+    def overspent_in(self, slots: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+        """Return, by slot and market, what was spent beyond the share that is left. The slots were given away just before."""
+        ...
+
+    def taken(self, slots: Collection[int], words: Sequence[Word]) -> None:
+        """Learn what the former owners of these slots knew, those who left word; ``changed`` follows at once."""
         ...
 
     def changed(self) -> None:
@@ -196,7 +200,7 @@ class Presence:
             return
         new = set(found[1].held_by(self.worker)) - set(self.ownership.slots())
         if new and self.work is not None:
-            self.work.taken(await workers.take_word(connection, sorted(new)))
+            self.work.taken(new, await workers.take_word(connection, sorted(new)))
         self._adopt(*found)
 
     async def _divide(self, connection: DirectConnection) -> None:
@@ -215,9 +219,12 @@ class Presence:
         idle = leaving - (self.work.slots_at_work() if self.work is not None else set())
         if not idle:
             return
-        words = list(self.work.ensured_in(idle)) if self.work is not None else []
+        ensured = dict(self.work.ensured_in(idle)) if self.work is not None else {}
         # Nothing may begin in them from here on, so it is forgotten before it is told; should telling fail, the store is asked again.
         self._adopt(0, self.ownership.map.handed_over(self.worker, idle))
+        # Counted after the share became smaller: what is spent from here on stays within it.
+        spent = self.work.overspent_in(idle) if self.work is not None else {}
+        words = [Word(slot, ensured.get(slot, ()), spent.get(slot)) for slot in sorted(idle)]
         async with connection.transaction():
             held = await workers.lock_slots(connection)
             await workers.leave_word(connection, words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -212,8 +212,11 @@ class BinanceClient:
     def egress_readings(self) -> list[EgressReading]:
         return self._line.egress_readings()
 
-    def set_shares(self, shares: Sequence[Fraction]) -> None:
-        self._line.pace.set_shares(shares)
+    def set_shares(self, shares: Sequence[Fraction], spent: Mapping[int, int] | None = None) -> None:
+        self._line.pace.set_shares(shares, spent)
+
+    def overspent(self) -> list[int]:
+        return self._line.pace.overspent()
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -325,8 +325,11 @@ class CcxtClient:
         rows = zip(self._calls.pace.readings(), self._calls.guard.states(), strict=True)
         return [replace(row, breaker=state, breaker_openings=openings) for row, (state, openings) in rows]
 
-    def set_shares(self, shares: Sequence[Fraction]) -> None:
-        self._calls.pace.set_shares(shares)
+    def set_shares(self, shares: Sequence[Fraction], spent: Mapping[int, int] | None = None) -> None:
+        self._calls.pace.set_shares(shares, spent)
+
+    def overspent(self) -> list[int]:
+        return self._calls.pace.overspent()
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""
