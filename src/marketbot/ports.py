@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -268,6 +268,10 @@ class VenueClient(Protocol):
         An address of share 0 is not called through, except that the market is read through the first one. The caller makes sure
         that the shares of all processes sum to at most one, and that whoever gives a share away has stopped.
         """
+        ...
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        """Drop what is kept for accounts that left; a budget of theirs that is in use stays."""
         ...
 
     async def keep_warm(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
-from marketbot.domain.ids import ClientOrderId, Symbol
+from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.position import RestingOrder, VenuePosition
 from marketbot.domain.side import Leg
@@ -214,6 +214,9 @@ class BinanceClient:
 
     def set_shares(self, shares: Sequence[Fraction]) -> None:
         self._line.pace.set_shares(shares)
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        self._line.forget(accounts)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""
