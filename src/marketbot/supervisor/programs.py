@@ -10,7 +10,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from marketbot.api.server import LEAVING_S
+from marketbot.api.draining import LEAVING_S
 from marketbot.cache.shared import is_answering
 from marketbot.settings import Settings
 from marketbot.store.embedded.data_dir import write_private
