@@ -67,20 +67,6 @@ def open_redis(url: str, *, connections: int = POOL_SIZE) -> Redis:
     )
 
 
-async def is_answering(url: str) -> bool:
-    """Tell whether a shared store answers at this address."""
-    client = open_redis(url, connections=1)
-    try:
-        async with asyncio.timeout(OPERATION_TIMEOUT_S):
-            answer: Any = client.ping()
-            return bool(await answer)
-    except (redis_error(), OSError, TimeoutError):
-        return False
-    finally:
-        with contextlib.suppress(redis_error(), OSError):
-            await client.aclose()
-
-
 class Shared:
     """One process's way to the shared store. ``start`` it before use: only then is it noticed when the store is back."""
 
