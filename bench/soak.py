@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,7 +47,7 @@ MIB = 2**20
 async def measure_soak() -> list[Row]:
     """Return the rows ``memory_all_processes`` and ``memory_slope``."""
     async with rig(ACCOUNTS, egresses=EGRESSES) as made, _streams(made) as streams:
-        samples: list[tuple[float, dict[str, float]]] = []
+        samples: list[_Look] = []
         shared_mb = await _shared_mb(made)
         watch = asyncio.create_task(_sample(made, samples, shared_mb))
         try:
@@ -56,11 +57,11 @@ async def measure_soak() -> list[Row]:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
-    steady = [(at_s, parts) for at_s, parts in samples if at_s >= WARM_UP.total_seconds()]
-    slope, error = fit([(at_s, sum(parts.values())) for at_s, parts in steady])
-    peak = max((parts for _, parts in samples), key=lambda parts: sum(parts.values()))
+    steady = [look for look in samples if look.at_s >= WARM_UP.total_seconds()]
+    slope, error = fit([(look.at_s, sum(look.own.values())) for look in steady])
+    peak = max((look.whole for look in samples), key=lambda whole: sum(whole.values()))
     each = ", ".join(f"{name} {mb:.0f}" for name, mb in peak.items())
-    by_process = ", ".join(f"{name} {fit([(at_s, parts[name]) for at_s, parts in steady])[0] * 60:+.2f}" for name in peak)
+    by_process = ", ".join(f"{name} {fit([(look.at_s, look.own[name]) for look in steady])[0] * 60:+.2f}" for name in peak)
     return [
         row(
             "memory_all_processes",
@@ -78,10 +79,19 @@ async def measure_soak() -> list[Row]:
             f"< {GOAL_SLOPE_MB_PER_MIN:.0f}",
             met=slope * 60 < GOAL_SLOPE_MB_PER_MIN,
             how=f"+- {error * 60:.2f} over {MEASURED} after {WARM_UP}: {turns} signals over {ACCOUNTS} accounts in and out, "
-            f"{NEWCOMERS} accounts and {REOPENED} streams coming and going each time ({by_process}; a buffer of "
-            "Postgres that is touched first is no growth: its shared memory has one size)",
+            f"{NEWCOMERS} accounts and {REOPENED} streams coming and going each time ({by_process}; of what "
+            "each process wrote: programs and libraries are files, and Postgres' shared memory has one size, touched or not)",
         ),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Megabytes by program at one moment: ``whole``, and of these ``own``, what its processes have written and no file holds."""
+
+    at_s: float
+    whole: dict[str, float]
+    own: dict[str, float]
 
 
 class _Streams:
@@ -174,13 +184,15 @@ async def _leave(made: Rig, names: list[str]) -> None:
             await set_enabled(made.watcher, user_id, enabled=False)
 
 
-async def _sample(made: Rig, samples: list[tuple[float, dict[str, float]]], shared_mb: float) -> None:
+async def _sample(made: Rig, samples: list[_Look], shared_mb: float) -> None:
     started = time.monotonic()
+    postgres = psutil.Process(made.postgres.pid)
     while True:
-        parts = {name: _share(each.pid) for name, each in made.processes.items() if name != "simulator"}
-        postgres = psutil.Process(made.postgres.pid)
-        parts["postgres"] = shared_mb + sum(_share(each.pid, shared=False) for each in [postgres, *postgres.children()])
-        samples.append((time.monotonic() - started, parts))
+        found = {name: _memory_mb([each.pid]) for name, each in made.processes.items() if name != "simulator"}
+        own, files = _memory_mb([postgres.pid, *(each.pid for each in postgres.children())])
+        found["postgres"] = (shared_mb + own, files)
+        whole = {name: own + files for name, (own, files) in found.items()}
+        samples.append(_Look(time.monotonic() - started, whole, {name: own for name, (own, _) in found.items()}))
         await asyncio.sleep(LOOK_S)
 
 
@@ -191,14 +203,19 @@ async def _shared_mb(made: Rig) -> float:
     return int(mib) * MIB / MB
 
 
-def _share(pid: int, *, shared: bool = True) -> float:
-    """Return the megabytes that are a process's own, and its part of those it shares: a sum counts none twice.
+def _memory_mb(pids: Iterable[int]) -> tuple[float, float]:
+    """Return what processes hold of their own, and their part of the programs and libraries that they share: a sum counts none twice.
 
-    Without ``shared``, leave out what is shared memory (not programs and libraries): it is counted whole elsewhere.
+    Shared memory is in neither.
     """
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if name.startswith("Pss")}
-    return (kib["Pss"] - (0 if shared else kib["Pss_Shmem"])) * 1024 / MB
+    own = files = 0
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        kib = {
+            name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if name.startswith("Pss")
+        }
+        own, files = own + kib["Pss_Anon"], files + kib["Pss_File"]
+    return own * 1024 / MB, files * 1024 / MB
