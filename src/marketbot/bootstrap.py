@@ -53,6 +53,7 @@ from marketbot.venues.wire import HandshakeRoom
 from marketbot.workers import ban_news
 from marketbot.workers.ban_news import BanNews
 from marketbot.workers.controls import Controls
+from marketbot.workers.departures import Departures
 from marketbot.workers.dispatch import Dispatcher
 from marketbot.workers.gauges import run_gauges
 from marketbot.workers.holdings import Holdings
@@ -78,7 +79,7 @@ supervisor waits twice as long before it kills."""
 NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets", "jobs"})
 PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauges", "live"})
 EXECUTORS_LOOPS = frozenset(
-    {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live"}
+    {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live", "departures"}
 )
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
 """An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, no keeper's."""
@@ -112,6 +113,7 @@ class Engine:
     connector: Connector
     sweep: Sweep
     balances: BalanceRefresh
+    departures: Departures
     locks: AccountLocks
     jobs: JobRunner
     live: LiveNotes
@@ -181,6 +183,7 @@ class Engine:
             "keyring": lambda: _refresh_keyring(self.keyring),
             "jobs": lambda: self.jobs.run(job),
             "live": self.live.run,
+            "departures": self.departures.run,
         }
 
 
@@ -308,6 +311,9 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         ),
         sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
         balances=BalanceRefresh(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
+        departures=Departures(
+            pool, keyring, reconciler, clients, clock, lambda: {*dispatcher.accounts_being_loaded(), *locks.held()}
+        ),
         locks=locks,
         live=live,
         shared=shared,

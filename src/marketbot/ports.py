@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -273,6 +273,9 @@ class VenueClient(Protocol):
 
     def overspent(self) -> Sequence[int]:
         """Return, for each egress address, the units spent within its window beyond the share held now."""
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        """Drop what is kept for accounts that left; a budget of theirs that is in use stays."""
         ...
 
     async def keep_warm(self) -> None:

@@ -49,6 +49,14 @@ def test_its_memory_is_bounded_and_nothing_is_written(store: Store) -> None:
         assert client.get("a") is None
 
 
+async def test_whoever_supervises_it_hears_whether_it_answers_to_its_password(store: Store) -> None:
+    assert await store.server.is_answering()
+    store.server.password_file.write_text("another one\n")
+    assert not await store.server.is_answering()
+    store.kill()
+    assert not await store.server.is_answering()
+
+
 def test_a_password_that_others_may_read_is_not_used(place: Path) -> None:
     place.mkdir(mode=0o711)
     place.chmod(0o711)

@@ -201,6 +201,14 @@ def test_the_accounts_that_are_remembered_are_bounded() -> None:
     assert f"suspects={MAX_SUSPECTS}" in repr(held)
 
 
+def test_an_account_that_left_is_forgotten() -> None:
+    held = guard(HandClock())
+    for number in range(2):
+        held.failed(0, AccountId(number), ErrorClass.AMBIGUOUS)
+    held.forget([AccountId(1), AccountId(404)])
+    assert "suspects=1" in repr(held)
+
+
 def test_an_accounts_breaker_needs_several_failures() -> None:
     held = guard(HandClock())
     for _ in range(ACCOUNT_POLICY.min_calls - 1):

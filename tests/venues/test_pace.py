@@ -203,3 +203,16 @@ async def test_state_and_repr_show_the_budget() -> None:
     pace.admit(0, ALICE, Cost(2, "orders"), urgent=False)
     assert pace.state() == [{"used": 2, "limit": 10, "waiting": 0, "blocked_s": 0.0}]
     assert repr(pace) == "<Pace [2/10 waiting=0 blocked=0s] accounts=1>"
+
+
+async def test_budgets_of_accounts_that_left_are_dropped_once_they_rest() -> None:
+    clock = HandClock()
+    pace = Pace(LIMITS, egresses=1, clock=clock)
+    for account_id in (ALICE, BOB):
+        assert pace.admit(0, account_id, ORDER, urgent=False)
+    pace.forget([ALICE])
+    assert "accounts=2" in repr(pace), "it may come back at once, and the venue still counts what it sent"
+    await clock.advance(30.0)
+    pace.block_account(BOB, "orders", 60.0)
+    pace.forget([ALICE, BOB, AccountId(404)])
+    assert "accounts=1" in repr(pace), "a block lasts its time"

@@ -59,6 +59,10 @@ class Keyring:
         held = self._held.get(account_id)
         return None if held is None else held[0].egress
 
+    def held(self) -> frozenset[AccountId]:
+        """Return the accounts whose credentials are at hand."""
+        return frozenset(self._held)
+
     def forget(self, account_id: AccountId) -> None:
         self._held.pop(account_id, None)
 

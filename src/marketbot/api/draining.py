@@ -13,6 +13,10 @@ from typing import Any
 
 IN_HAND_S = 5.0
 """How long requests under way may still take once no new ones are accepted: as long as a body may take to come, and its answer."""
+CLOSE_WAIT_S = 2.0
+"""For connections to be shut once their requests are over."""
+LEAVING_S = IN_HAND_S + CLOSE_WAIT_S
+"""The longest an end takes after the draining time; whoever kills what does not end waits longer than both."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -16,7 +16,7 @@ from granian.server.embed import Server
 
 from marketbot.api.app import create_app
 from marketbot.api.database import Database
-from marketbot.api.draining import IN_HAND_S, Draining
+from marketbot.api.draining import CLOSE_WAIT_S, Draining
 from marketbot.api.timing import timed
 from marketbot.cache.shared import Shared
 from marketbot.observability.logs import configure_logs, logger
@@ -35,11 +35,6 @@ MAX_CONNECTIONS = 8_192
 FILES_WANTED = MAX_CONNECTIONS + 512
 """A file for each, and those of pools, logs and libraries."""
 BACKLOG = 2048
-CLOSE_WAIT_S = 2.0
-"""For connections to be shut once their requests are over."""
-LEAVING_S = IN_HAND_S + CLOSE_WAIT_S
-"""The longest an end takes after the draining time; whoever kills what does not end waits longer than both."""
-
 log = logger(__name__)
 
 

@@ -29,9 +29,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
-from redis.exceptions import RedisError
 
-from marketbot.cache.shared import Shared, SharedStoreAway, open_redis
+from marketbot.cache.shared import Shared, SharedStoreAway, open_redis, redis_error
 from marketbot.domain.errors import MarketBotError
 from marketbot.observability.logs import logger
 from marketbot.observability.shared_metrics import SharedUse, count_events_dropped
@@ -243,7 +242,7 @@ class EventBus:
         while True:
             try:
                 await self._follow(shared)
-            except (RedisError, OSError, TimeoutError) as error:
+            except (redis_error(), OSError, TimeoutError) as error:
                 log.debug("events_channel_lost", error=type(error).__name__)
             finally:
                 self.on_channel.clear()

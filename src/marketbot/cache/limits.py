@@ -10,10 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
-
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
+from typing import TYPE_CHECKING, Any
 
 from marketbot.cache.shared import Shared, SharedStoreAway
 from marketbot.domain.buckets import Buckets
@@ -21,6 +18,10 @@ from marketbot.domain.gcra import US, Decision
 from marketbot.domain.limits import Check, Verdict, strictest
 from marketbot.observability.shared_metrics import SharedUse, count_limited, set_cache_entries
 from marketbot.ports import Clock
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.commands.core import AsyncScript
 
 SCRIPT = files(__package__).joinpath("gcra.lua").read_text()
 PREFIX = "mb:limit"

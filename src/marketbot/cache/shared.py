@@ -10,19 +10,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from marketbot.cache.address import check_url
 from marketbot.domain.errors import MarketBotError
 from marketbot.observability.logs import logger, register_secret
 from marketbot.observability.shared_metrics import SharedUse, count_fallback, set_shared_store_up
 from marketbot.store.address import is_local
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 CONNECT_TIMEOUT_S = 0.1
 OPERATION_TIMEOUT_S = 0.15
@@ -40,12 +38,23 @@ class SharedStoreAway(MarketBotError):
     """The shared store does not answer now; the caller does without it."""
 
 
+def redis_error() -> type[Exception]:
+    """Return the client's own exception. The client is imported where a store is in use: it takes 25 MB of a process."""
+    from redis.exceptions import RedisError
+
+    return RedisError
+
+
 def open_redis(url: str, *, connections: int = POOL_SIZE) -> Redis:
     """Make a client that dials on first use. ``rediss`` verifies chain and name; nothing is tried twice.
 
     Whoever calls it bounds the time. The client's own bound on commands is left off: on Python 3.11 it is a ``wait_for`` that swallows a
     cancellation which comes together with the end of a write.
     """
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
     check_url(url)
     return Redis.from_url(
         url,
@@ -56,20 +65,6 @@ def open_redis(url: str, *, connections: int = POOL_SIZE) -> Redis:
         protocol=2,
         driver_info=None,
     )
-
-
-async def is_answering(url: str) -> bool:
-    """Tell whether a shared store answers at this address."""
-    client = open_redis(url, connections=1)
-    try:
-        async with asyncio.timeout(OPERATION_TIMEOUT_S):
-            answer: Any = client.ping()
-            return bool(await answer)
-    except (RedisError, OSError, TimeoutError):
-        return False
-    finally:
-        with contextlib.suppress(RedisError, OSError):
-            await client.aclose()
 
 
 class Shared:
@@ -112,7 +107,7 @@ class Shared:
             self._watcher.cancel()
             await asyncio.wait({self._watcher})
             self._watcher = None
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(redis_error(), OSError):
             await self._client.aclose()
 
     async def run(self, use: SharedUse, operation: Callable[[Redis], Awaitable[T]]) -> T:
@@ -138,7 +133,7 @@ class Shared:
             async with asyncio.timeout(OPERATION_TIMEOUT_S), self._slots:
                 asked = True
                 return await operation(self._client)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (redis_error(), OSError, TimeoutError) as error:
             # One that found no free connection says nothing about the store.
             if asked:
                 self._lose(error)
@@ -156,7 +151,7 @@ class Shared:
             async with asyncio.timeout(OPERATION_TIMEOUT_S), self._slots:
                 answer: Any = self._client.ping()
                 await answer
-        except (RedisError, OSError, TimeoutError) as error:
+        except (redis_error(), OSError, TimeoutError) as error:
             self._lose(error)
         else:
             if not self._up:

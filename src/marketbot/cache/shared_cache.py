@@ -14,14 +14,16 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
-from redis.asyncio import Redis
 
 from marketbot.cache.shared import Shared, SharedStoreAway
 from marketbot.observability.shared_metrics import Lookup, SharedUse, count_lookup, set_cache_entries
 from marketbot.ports import Clock
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 PREFIX = "mb:cache:1"
 """The number is the shape's: a version that keeps other shapes under the same names must take another."""

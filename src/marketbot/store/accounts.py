@@ -25,6 +25,7 @@ UPSERT_ACCOUNTS = (_SQL / "upsert_accounts.sql").read_text()
 IMPORTED_TABLE = (_SQL / "imported_accounts.sql").read_text()
 REPLACE_FOLLOWS = (_SQL / "replace_follows.sql").read_text()
 QUARANTINE = (_SQL / "quarantine.sql").read_text()
+LEFT = (_SQL / "accounts_that_left.sql").read_text()
 TO_CONNECT = (_SQL / "accounts_to_connect.sql").read_text()
 
 IMPORTED_COLUMNS = (
@@ -199,6 +200,11 @@ async def changed_since(pool: Pool, since: datetime | None) -> tuple[datetime, l
         return now, []
     rows = await pool.fetch("SELECT account_id, changed_at FROM account WHERE changed_at > $1", since)
     return now, [(AccountId(row["account_id"]), row["changed_at"]) for row in rows]
+
+
+async def accounts_that_left(pool: Pool, account_ids: Sequence[AccountId]) -> list[AccountId]:
+    """Return which of the accounts trade no more: paused, quarantined or deleted, with no position open."""
+    return [AccountId(row["account_id"]) for row in await pool.fetch(LEFT, list(account_ids))]
 
 
 async def accounts_to_connect(

@@ -10,8 +10,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from marketbot.api.server import LEAVING_S
-from marketbot.cache.shared import is_answering
+from marketbot.api.draining import LEAVING_S
+from marketbot.cache.valkey_server import ValkeyServer
 from marketbot.settings import Settings
 from marketbot.store.embedded.data_dir import write_private
 from marketbot.supervisor.child import STOP_WAIT_S, Program, Renewal
@@ -119,19 +119,15 @@ def engine_program(settings: Settings, number: int, metrics_port: int) -> Progra
     return program
 
 
-def cache_program(settings: Settings, url: str) -> Program:
+def cache_program(settings: Settings, server: ValkeyServer) -> Program:
     """The embedded shared store. Everything can do without it, so it is tried for long, and its end is nobody else's."""
-
-    async def ready() -> bool:
-        return await is_answering(url)
-
     return Program(
         name="valkey",
         module="marketbot.cache",
         arguments=(),
         environment=child_environment(settings),
         log_file=log_directory(settings) / "valkey.log",
-        ready=ready,
+        ready=server.is_answering,
         restarts_max=CACHE_RESTARTS_MAX,
     )
 

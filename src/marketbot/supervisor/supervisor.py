@@ -227,8 +227,9 @@ class Supervisor:
             return
         self._progress("shared store")
         try:
-            url = await asyncio.to_thread(ValkeyServer(self.settings.data_dir).prepare)
-            child = Child(cache_program(self.settings, url))
+            server = ValkeyServer(self.settings.data_dir)
+            url = await asyncio.to_thread(server.prepare)
+            child = Child(cache_program(self.settings, server))
             await child.start()
         except (ValkeyUnavailable, SupervisorError) as error:
             log.warning("shared_store_not_started", reason=str(error))

@@ -7,7 +7,7 @@ or reads the market always goes, and tells when the venue is back.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 
 import structlog
@@ -131,6 +131,11 @@ class Guard:
             return
         self._flush(egress, now)
         self._tell(egress, Failed(now))
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        """Drop the breakers of accounts that left."""
+        for account_id in accounts:
+            self._suspects.pop(account_id, None)
 
     def states(self) -> list[tuple[BreakerState, int]]:
         """Return, an address a row, the state and how often it has opened."""

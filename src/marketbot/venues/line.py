@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from marketbot.domain.egress import Egress
@@ -148,6 +148,11 @@ class Line:
             return request()
 
         return build
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        """Drop the budgets at rest and the breakers of accounts that left."""
+        self.pace.forget(accounts)
+        self.guard.forget(accounts)
 
     def egress_readings(self) -> list[EgressReading]:
         """Return how each address stands, its breaker included."""

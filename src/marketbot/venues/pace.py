@@ -6,7 +6,7 @@ Fails shut: without budget a call waits its bounded turn or is not sent. With bu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 
 from marketbot.domain.execution_report import ErrorClass
@@ -48,6 +48,10 @@ class _AccountBudget:
     def add(self, units: int) -> None:
         for window in self.windows:
             window.add(units)
+
+    def rests(self, now: float) -> bool:
+        """Tell whether nothing was drawn within the windows and nothing is blocked."""
+        return self.blocked_until <= now and not any(window.turn(now) for window in self.windows)
 
 
 class Pace:
@@ -183,6 +187,15 @@ class Pace:
             account = self._account(account_id, bucket)
             account.blocked_until = max(account.blocked_until, self._now() + seconds)
 
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        """Drop the budgets of accounts that left, those at rest; one in use stays, for it may come back at once."""
+        now = self._now()
+        for account_id in accounts:
+            for bucket in self._limits.account:
+                account = self._accounts.get((account_id, bucket))
+                if account is not None and account.rests(now):
+                    del self._accounts[account_id, bucket]
+
     def note_egress_used(self, egress: int, used: int) -> None:
         """Take the venue's own count of an address's window."""
         self._egresses[egress].note_venue_count(used, self._now())
@@ -241,11 +254,7 @@ class Pace:
     def _forget_idle(self) -> None:
         """Drop the budgets nobody has drawn on within their windows; if all are in use, the oldest one."""
         now = self._now()
-        idle = [
-            key
-            for key, account in self._accounts.items()
-            if account.blocked_until <= now and not any(window.turn(now) for window in account.windows)
-        ]
+        idle = [key for key, account in self._accounts.items() if account.rests(now)]
         for key in idle or [next(iter(self._accounts))]:
             del self._accounts[key]
 

@@ -25,7 +25,7 @@ from marketbot.store.pool import DirectConnection, Unavailable, connect_bare
 from marketbot.store.replicas import LAG_MAX_S
 
 OLDEST_SERVER = 150_000
-EMBEDDED_MEMORY_MAX = GIB
+EMBEDDED_MEMORY_MAX = GIB // 2
 """The embedded server shares its machine with everything else of ours, and is sized accordingly."""
 RETAINED_WAL_MAX = GIB
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
-from marketbot.domain.ids import ClientOrderId, Symbol
+from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.position import RestingOrder, VenuePosition
 from marketbot.domain.side import Leg
@@ -217,6 +217,9 @@ class BinanceClient:
 
     def overspent(self) -> list[int]:
         return self._line.pace.overspent()
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        self._line.forget(accounts)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

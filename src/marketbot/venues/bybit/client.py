@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
-from marketbot.domain.ids import ClientOrderId, Symbol
+from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.order import OrderState
 from marketbot.domain.position import RestingOrder, VenuePosition
@@ -210,6 +210,9 @@ class BybitClient:
 
     def overspent(self) -> list[int]:
         return self._line.pace.overspent()
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        self._line.forget(accounts)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from marketbot.domain.execution_report import Absent, ErrorClass, OrderReport, VenueFault
-from marketbot.domain.ids import ClientOrderId, Symbol
+from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
 from marketbot.domain.money import plain
 from marketbot.domain.order import OrderState
@@ -330,6 +330,11 @@ class CcxtClient:
 
     def overspent(self) -> list[int]:
         return self._calls.pace.overspent()
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        self._calls.pace.forget(accounts)
+        self._calls.guard.forget(accounts)
+        self._exchange.forget(accounts)
 
     def state(self) -> dict[str, Any]:
         """Return the running totals and the budgets; nothing in it belongs to an account."""

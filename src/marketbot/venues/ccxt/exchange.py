@@ -10,7 +10,7 @@ import copy
 import importlib
 import ssl
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -170,6 +170,10 @@ class Exchange:
         if len(self._clones) > MAX_CLONES:
             self._clones.popitem(last=False)
         return clone
+
+    def forget(self, accounts: Collection[AccountId]) -> None:
+        for account_id in accounts:
+            self._clones.pop(account_id, None)
 
     async def sync_clock(self) -> None:
         """Measure the exchange's clock; clones read the difference from the options they share."""
