@@ -93,8 +93,14 @@ class Reconciler:
         task = self._ensuring.get(account_id)
         if task is None:
             task = self._ensuring[account_id] = asyncio.create_task(self.reconcile_account(account_id))
-            task.add_done_callback(lambda _: self._ensuring.pop(account_id, None))
+            task.add_done_callback(lambda done: self._looked(account_id, done))
         return (await asyncio.shield(task)).readable
+
+    def _looked(self, account_id: AccountId, done: asyncio.Task[Reconciled]) -> None:
+        """Let the next caller look anew. What went wrong is for those who wait; when all of them left, it is nobody's news."""
+        self._ensuring.pop(account_id, None)
+        if not done.cancelled():
+            done.exception()
 
     def ensured(self) -> frozenset[AccountId]:
         return frozenset(self._ensured)
