@@ -56,6 +56,7 @@ async def test_wrong_unknown_and_locked_are_answered_alike(town: Town) -> None:
         await town.browser().log_in("user@example.org", "not the password"),
         await town.browser().log_in("stranger@example.org"),
         await town.browser().log_in("no address at all"),
+        await town.browser().log_in("user@example.org", "x" * 1_000),
         await town.browser().log_in("rui@example.org"),
     ]
     assert {(each.status, each.body) for each in answers} == {(401, answers[0].body)}
@@ -244,7 +245,8 @@ async def test_staff_open_nothing_before_a_second_factor(town: Town) -> None:
     for method, path in (("GET", "/v1/operator/users"), ("GET", "/v1/sessions"), ("GET", "/v1/operator/people")):
         assert (await browser.ask(method, path)).json["reason"] == "SECOND_FACTOR_OWED"
     half = browser.cookie
-    shown = await browser.ask("POST", "/v1/session/second-factor", {"code": code_now()})
+    code = code_now()
+    shown = await browser.ask("POST", "/v1/session/second-factor", {"code": code})
     assert shown.status == 201, shown.json
     assert set(shown.json["scopes"]) == ROLE_SCOPES[Role.ADMIN]
     assert browser.cookie != half
@@ -253,7 +255,7 @@ async def test_staff_open_nothing_before_a_second_factor(town: Town) -> None:
     # Each code once: who looked over a shoulder has nothing of it.
     again = town.browser()
     await again.log_in("admin@example.org")
-    assert (await again.ask("POST", "/v1/session/second-factor", {"code": code_now()})).json["reason"] == "CODE_INVALID"
+    assert (await again.ask("POST", "/v1/session/second-factor", {"code": code})).json["reason"] == "CODE_INVALID"
     assert (await again.ask("GET", "/v1/operator/users")).status == 403
 
 
@@ -299,6 +301,18 @@ async def test_nobody_is_sent_elsewhere(town: Town) -> None:
         answer = await town.api.send("POST", path, b"{}", content_type="application/json")
         assert answer.status == 422
         assert "location" not in answer.headers
+
+
+async def test_odd_letters_are_wrong_and_no_failure_of_ours(town: Town) -> None:
+    for body in (
+        rb'{"email": "user@example.org", "password": "\ud800\u0000"}',
+        rb'{"email": "\ud800@example.org", "password": "x\u0000"}',
+        rb'{"email": "\u0000", "password": "x"}',
+    ):
+        answer = await town.api.send("POST", "/v1/session", body, content_type="application/json", user_agent="\x01" * 300)
+        assert answer.status in (400, 401), answer.json
+    for document in ({}, {"email": 1, "password": "x"}, {"email": "a@b.org", "password": ["x"]}, {"email": "a@b.org", "password": ""}):
+        assert (await town.browser().ask("POST", "/v1/session", document)).json["reason"] == "FIELD_INVALID"
 
 
 async def test_many_at_once_get_a_session_each(town: Town) -> None:
