@@ -122,7 +122,9 @@ async def test_a_known_address_is_not_locked_out_by_strangers(database: str, tmp
         assert (await town.browser().ask("POST", "/v1/session", right, **home)).status == 201
 
 
-async def test_attempts_are_limited_by_address_and_by_e_mail(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_attempts_are_limited_by_address_and_by_e_mail(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(passwords, "MEMORY_KIB", 8)
     monkeypatch.setattr(passwords, "PASSES", 1)
     async with town_of(database, tmp_path, trusted_proxies=("127.0.0.1/32",)) as town:
@@ -170,9 +172,7 @@ async def test_what_changes_something_needs_the_pages_own_token(town: Town) -> N
     assert (await browser.ask("PATCH", "/v1/session/profile", {"name": "Ana"}, sec_fetch_site="same-origin")).status == 200
     # Reading needs none, and a token's bearer none either.
     assert (await Browser(town.api, browser.cookie).ask("GET", "/v1/session")).status == 200
-    form = await town.api.send(
-        "POST", "/v1/session", b"email=user@example.org", content_type="application/x-www-form-urlencoded"
-    )
+    form = await town.api.send("POST", "/v1/session", b"email=user@example.org", content_type="application/x-www-form-urlencoded")
     assert form.status == 415
     login = await town.browser().ask(
         "POST", "/v1/session", {"email": "user@example.org", "password": PASSWORD}, sec_fetch_site="cross-site"
@@ -312,7 +312,12 @@ async def test_odd_letters_are_wrong_and_no_failure_of_ours(town: Town) -> None:
     ):
         answer = await town.api.send("POST", "/v1/session", body, content_type="application/json", user_agent="x" * 300)
         assert answer.status in (400, 401), answer.json
-    for document in ({}, {"email": 1, "password": "x"}, {"email": "a@b.org", "password": ["x"]}, {"email": "a@b.org", "password": ""}):
+    for document in (
+        {},
+        {"email": 1, "password": "x"},
+        {"email": "a@b.org", "password": ["x"]},
+        {"email": "a@b.org", "password": ""},
+    ):
         assert (await town.browser().ask("POST", "/v1/session", document)).json["reason"] == "FIELD_INVALID"
 
 
