@@ -5,13 +5,14 @@ What a command does stands in its own module of ``cli``, imported only when it i
 
 from __future__ import annotations
 
-from marketbot.cli.groups import accounts, backups, jobs, notices, policy, signals, sources, tokens, users
+from marketbot.cli.groups import accounts, backups, jobs, notices, people, policy, signals, sources, tokens, users
 
 GROUPS = {
     "signal": signals.group,
     "accounts": accounts.group,
     "source": sources.group,
     "users": users.group,
+    "people": people.group,
     "tokens": tokens.group,
     "backup": backups.group,
     "jobs": jobs.group,
