@@ -21,6 +21,7 @@ from marketbot.api.limits import AddressLimit
 from marketbot.api.live_hub import LiveHub
 from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
+from marketbot.api.operator_audit import operator_audit_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
@@ -115,6 +116,7 @@ def create_app(
             operator_router(),
             operator_users_router(),
             operator_tokens_router(),
+            operator_audit_router(),
             accounts_router(),
             trades_router(),
             tokens_router(),

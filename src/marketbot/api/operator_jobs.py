@@ -11,9 +11,12 @@ from litestar.datastructures import State
 
 from marketbot.api.admission import demands
 from marketbot.api.database import Database
+from marketbot.api.identity import actor_of
 from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import Scope
 from marketbot.store import jobs
+from marketbot.store.audit_trail import record
 from marketbot.store.pool import Connection
 
 PAGE = 100
@@ -31,25 +34,29 @@ async def read_dead(request: OperatorRequest) -> Response[bytes]:
     return _json({"jobs": found})
 
 
-@post("/v1/operator/jobs/{job_id:int}/retry", opt=demands(Scope.OPERATOR_WRITE))
+@post("/v1/operator/jobs/{job_id:int}/retry", opt=demands(Scope.JOBS_WRITE))
 async def retry_dead(request: OperatorRequest) -> Response[bytes]:
     """Let a dead letter begin anew, now."""
-    return await _change(request, jobs.retry_dead)
+    return await _change(request, jobs.retry_dead, Action.JOB_RETRIED)
 
 
-@post("/v1/operator/jobs/{job_id:int}/drop", opt=demands(Scope.OPERATOR_WRITE))
+@post("/v1/operator/jobs/{job_id:int}/drop", opt=demands(Scope.JOBS_WRITE))
 async def drop_dead(request: OperatorRequest) -> Response[bytes]:
     """Forget a dead letter for ever."""
-    return await _change(request, jobs.drop_dead)
+    return await _change(request, jobs.drop_dead, Action.JOB_DROPPED)
 
 
-async def _change(request: OperatorRequest, change: Callable[[Connection, int], Awaitable[bool]]) -> Response[bytes]:
+async def _change(
+    request: OperatorRequest, change: Callable[[Connection, int], Awaitable[bool]], action: Action
+) -> Response[bytes]:
     job_id: int = request.path_params["job_id"]
     database: Database = request.app.state.database
     changed = False
     if 0 < job_id <= MAX_ID:
-        async with database.connection() as connection:
+        async with database.connection() as connection, connection.transaction():
             changed = await change(connection, job_id)
+            if changed:
+                await record(connection, AuditEntry(action, actor_of(request), "job", str(job_id), {}))
     if not changed:
         return api_problem(ApiReason.NOT_FOUND, language(request.headers.get("accept-language", "")))
     return _json({"job_id": job_id})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
+
+from marketbot.domain.money import plain
 
 MAX_FACTS = 32
 MAX_FACT_CHARS = 400
@@ -72,6 +75,16 @@ class ActorKind(StrEnum):
     CLI = "cli"
     """Whoever runs a command on the machine itself: only the number of the system's user is known."""
     SYSTEM = "system"
+
+
+def fact(value: object) -> Fact:
+    """Return a value as an entry states it: a decimal as its plain digits, a list as its words, what is longer cut."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Decimal):
+        return plain(value)
+    text = " ".join(sorted(map(str, value))) if isinstance(value, Collection) and not isinstance(value, str) else str(value)
+    return text if len(text) <= MAX_FACT_CHARS else text[: MAX_FACT_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True, slots=True)

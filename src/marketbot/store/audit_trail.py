@@ -102,7 +102,8 @@ async def record(connection: Connection, entry: AuditEntry) -> int:
 
 async def list_entries(connection: Connection, wanted: AuditFilter, below: int, limit: int) -> list[AuditRow]:
     """Return a page of the entries numbered below ``below``, the newest first."""
-    conditions, values = ["entry_id < $1"], [below]
+    conditions: list[str] = ["entry_id < $1"]
+    values: list[object] = [below]
     for name, condition in _FILTERS.items():
         value = getattr(wanted, name)
         if value is not None:
@@ -110,7 +111,7 @@ async def list_entries(connection: Connection, wanted: AuditFilter, below: int, 
             conditions.append(condition.format(f"${len(values)}"))
     where = " AND ".join(conditions)
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM audit_entry WHERE {where} ORDER BY entry_id DESC LIMIT {limit:d}",  # noqa: S608 - fixed conditions
+        f"SELECT {_COLUMNS} FROM audit_entry WHERE {where} ORDER BY entry_id DESC LIMIT {limit:d}",
         *values,
     )
     return [AuditRow(**{**dict(row), "hash": row["hash"].hex()}) for row in rows]
