@@ -13,6 +13,7 @@ from marketbot.api.admission import demands
 from marketbot.api.database import Database
 from marketbot.api.identity import actor_of
 from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.repeating import once
 from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import Scope
 from marketbot.store import jobs
@@ -35,12 +36,14 @@ async def read_dead(request: OperatorRequest) -> Response[bytes]:
 
 
 @post("/v1/operator/jobs/{job_id:int}/retry", opt=demands(Scope.JOBS_WRITE))
+@once
 async def retry_dead(request: OperatorRequest) -> Response[bytes]:
     """Let a dead letter begin anew, now."""
     return await _change(request, jobs.retry_dead, Action.JOB_RETRIED)
 
 
 @post("/v1/operator/jobs/{job_id:int}/drop", opt=demands(Scope.JOBS_WRITE))
+@once
 async def drop_dead(request: OperatorRequest) -> Response[bytes]:
     """Forget a dead letter for ever."""
     return await _change(request, jobs.drop_dead, Action.JOB_DROPPED)

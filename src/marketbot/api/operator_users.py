@@ -12,6 +12,7 @@ from marketbot.api.identity import TokenRegister, actor_of
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
+from marketbot.api.repeating import once
 from marketbot.api.token_wishes import WishInvalid, read_name
 from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import AccountId, UserId
@@ -31,7 +32,8 @@ async def show_users(request: ApiRequest) -> Response[bytes]:
     )
 
 
-@post("/v1/operator/users", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+@post("/v1/operator/users", opt=demands(Scope.USERS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+@once
 async def post_user(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     document = await read_object(request)
@@ -52,7 +54,7 @@ async def post_user(request: ApiRequest) -> Response[bytes]:
     return json_answer(user, 201)
 
 
-@patch("/v1/operator/users/{user_id:int}", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+@patch("/v1/operator/users/{user_id:int}", opt=demands(Scope.USERS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
 async def patch_user(request: ApiRequest) -> Response[bytes]:
     """Disable or enable a user: ``{"enabled": false}``. Their tokens are refused; their accounts trade on until a halt."""
     database: Database = request.app.state.database

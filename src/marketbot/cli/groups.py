@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from marketbot.cli.options import DataDir, JobLimit, Json, Language, Limit
+from marketbot.cli.oversight import controls, trail
 from marketbot.cli.running import run_command
 
 signals = typer.Typer(help="Send signals, and see what became of them.", no_args_is_help=True, rich_markup_mode=None)
@@ -22,8 +23,6 @@ notices = typer.Typer(
 )
 policy = typer.Typer(help="The operator's defaults and bounds for every account.", no_args_is_help=True, rich_markup_mode=None)
 
-trail = typer.Typer(help="The audit trail: who did what, to what, from where.", no_args_is_help=True, rich_markup_mode=None)
-
 GROUPS = {
     "signal": signals,
     "accounts": accounts,
@@ -35,6 +34,7 @@ GROUPS = {
     "notices": notices,
     "policy": policy,
     "trail": trail,
+    "controls": controls,
 }
 
 
@@ -362,33 +362,3 @@ def policy_set(
     from marketbot.cli.policy import set_policy
 
     run_command(json, data_dir, lambda output, settings: set_policy(output, settings, changes))
-
-
-@trail.command("list")
-def trail_list(
-    action: Annotated[str | None, typer.Option(help="One kind of action: halted, token_made, policy_changed ...")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who: person, token, cli or system, or person:NUMBER.")] = None,
-    subject: Annotated[str | None, typer.Option(help="What it was done to: account:NUMBER, user:NUMBER, policy ...")] = None,
-    limit: Limit = 100,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> None:
-    """The latest entries."""
-    from marketbot.cli.trail import TrailOptions, show_trail
-
-    options = TrailOptions(action=action, actor=actor, subject=subject, limit=limit)
-    run_command(json, data_dir, lambda output, settings: show_trail(output, settings, options))
-
-
-@trail.command("verify")
-def trail_verify(
-    noted: Annotated[
-        str | None, typer.Option(help="NUMBER:HASH that an earlier proof printed; finds entries cut off since.")
-    ] = None,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Prove that no entry was changed, removed or put in between; exit 1 when one was."""
-    from marketbot.cli.trail import verify_trail
-
-    run_command(json, data_dir, lambda output, settings: verify_trail(output, settings, noted))

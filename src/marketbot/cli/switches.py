@@ -20,7 +20,7 @@ from marketbot.settings import Settings
 async def halt_scope(output: Output, settings: Settings, scope: str, key: str, *, reason: str, reducing: bool) -> None:
     """Stop entries in a scope, and say how much of the world that covers."""
     state = TradingState.REDUCING if reducing else TradingState.HALTED
-    wanted = _scope(scope)
+    wanted = scope_of(scope)
     async with open_store(settings) as store:
         output.mark(store.profile)
         try:
@@ -33,7 +33,7 @@ async def halt_scope(output: Output, settings: Settings, scope: str, key: str, *
 
 async def resume_scope(output: Output, settings: Settings, scope: str, key: str) -> None:
     """Take one switch away."""
-    wanted = _scope(scope)
+    wanted = scope_of(scope)
     async with open_store(settings) as store:
         output.mark(store.profile)
         try:
@@ -44,7 +44,7 @@ async def resume_scope(output: Output, settings: Settings, scope: str, key: str)
     output.show(asdict(done), lambda console: _tell(console, done))
 
 
-def _scope(text: str) -> Scope:
+def scope_of(text: str) -> Scope:
     try:
         return Scope(text.lower())
     except ValueError:

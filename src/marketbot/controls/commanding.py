@@ -78,7 +78,7 @@ async def command_close(
     whoever wants that halts first.
 
     Raises:
-        ControlRefused: the scope has no such name, or the command makes no sense.
+        ControlRefused: the command makes no sense as it was given.
     """
     if len(reason) > REASON_MAX_CHARS:
         raise ControlRefused(f"The reason may have {REASON_MAX_CHARS} characters.")

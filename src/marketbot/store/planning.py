@@ -107,7 +107,9 @@ SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress, a.status, a.pa
        a.leverage, a.stop_multiplier, a.target_multiplier, a.position_size_pct, a.max_positions, a.cooldown_min,
        a.daily_loss_limit, a.allowed_symbols, a.denied_symbols,
        NULL::numeric AS wallet_balance, NULL::numeric AS available_balance, NULL::timestamptz AS read_at
-FROM concerned c JOIN account a USING (account_id) JOIN control_command m ON m.command_id = $1
+FROM concerned c
+CROSS JOIN LATERAL (SELECT * FROM account a WHERE a.account_id = c.account_id LIMIT 1) a
+CROSS JOIN LATERAL (SELECT m.scope, m.key FROM control_command m WHERE m.command_id = $1 LIMIT 1) m
 WHERE is_covered(m.scope, m.key, a.account_id, a.user_id, a.venue, a.environment)
 ORDER BY a.account_id LIMIT $4
 """

@@ -85,6 +85,7 @@ CREATE TABLE control_command (
     CHECK ((scope = 'everything') = (key = ''))
 );
 CREATE INDEX control_command_recent ON control_command (asked_at);
+CREATE POLICY own ON control_command USING (user_id = (SELECT request_user_id()));
 ALTER TABLE control_command ENABLE ROW LEVEL SECURITY;
 
 -- An engine has read the switches as they stand since a command.
@@ -126,10 +127,11 @@ DECLARE
     desk bigint;
     symbols text[];
 BEGIN
-    IF asking IS NOT NULL AND NOT CASE p_scope
-        WHEN 'user' THEN p_key = asking::text
-        WHEN 'account' THEN EXISTS (SELECT FROM account a WHERE a.account_id = p_key::bigint AND a.user_id = asking)
-        ELSE false END
+    IF asking IS NOT NULL AND NOT (
+        CASE p_scope
+            WHEN 'user' THEN p_key = asking::text
+            WHEN 'account' THEN EXISTS (SELECT FROM account a WHERE a.account_id = p_key::bigint AND a.user_id = asking)
+            ELSE false END)
     THEN
         RETURN;
     END IF;
