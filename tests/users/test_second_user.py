@@ -176,6 +176,35 @@ async def notices(faces: Faces) -> None:
     assert (await faces.get("/v1/notices", faces.ana)).json["hook"]["host"] == "ana.example"
 
 
+async def closed_account(faces: Faces) -> None:
+    """Another's account is no account, and nothing is closed."""
+    stolen = await faces.ask("POST", "/v1/accounts/1/close", faces.rui)
+    absent = await faces.ask("POST", "/v1/accounts/999/close", faces.rui)
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+    before = await faces.store.fetchval("SELECT count(*) FROM control_command")
+    hers = await faces.ask("POST", "/v1/accounts/1/close", faces.ana)
+    assert (hers.status, hers.json["accounts"], hers.json["open_positions"]) == (202, 1, 2)
+    assert await faces.store.fetchval("SELECT count(*) FROM control_command") == before + 1
+
+
+async def closed_positions(faces: Faces) -> None:
+    """What is closed without an account is one's own; with another's account it is nothing."""
+    assert (await faces.ask("POST", "/v1/positions/close", faces.rui, {"account_id": 1})).status == 404
+    his = await faces.ask("POST", "/v1/positions/close", faces.rui, {"symbol": "ETHUSDT"})
+    assert (his.status, his.json["accounts"], his.json["open_positions"], his.json["signals"]) == (202, 3, 3, 1)
+    command = await faces.store.fetchrow("SELECT * FROM control_command ORDER BY command_id DESC LIMIT 1")
+    assert (command["scope"], command["key"], command["user_id"]) == ("user", "2", 2)
+
+
+async def paused(faces: Faces) -> None:
+    await faces.store.execute("UPDATE account SET paused = false")
+    his = await faces.ask("POST", "/v1/me/pause", faces.rui, {"paused": True})
+    assert (his.status, his.json) == (200, {"paused": True, "accounts": 3})
+    rows = await faces.store.fetch("SELECT DISTINCT user_id, paused FROM account ORDER BY 1")
+    assert [tuple(row) for row in rows] == [(1, False), (2, True)]
+
+
 TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/me"): me,
     ("GET", "/v1/accounts"): accounts,
@@ -192,6 +221,9 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/notices"): notices,
     ("PUT", "/v1/notices"): notices,
     ("DELETE", "/v1/notices"): notices,
+    ("POST", "/v1/accounts/{account_id:int}/close"): closed_account,
+    ("POST", "/v1/positions/close"): closed_positions,
+    ("POST", "/v1/me/pause"): paused,
 }
 
 
@@ -208,6 +240,7 @@ async def test_a_second_user_sees_nothing(faces: Faces, address: tuple[str, str]
     await TRIED[address](faces)
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_it_holds_without_the_wall_too(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Law 3 alone: the statements' own conditions, where row-level security is not to be had."""
 

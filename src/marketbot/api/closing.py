@@ -82,7 +82,7 @@ async def _close(request: ApiRequest, account_id: int | None, symbol: str | None
     scope, key = (Scope.USER, str(user_id)) if account_id is None else (Scope.ACCOUNT, str(account_id))
     try:
         async with door.writing(user_id) as connection:
-            made = await command_close(connection, actor_of(request), scope, key, symbol, reason)
+            made = await command_close(connection, actor_of(request), scope, key, symbol, reason, user_id=user_id)
     except ControlRefused as error:
         return api_problem(ApiReason.CONTROL_REFUSED, spoken_by(request), str(error))
     return api_problem(ApiReason.NOT_FOUND, spoken_by(request)) if made is None else json_answer(made, 202)

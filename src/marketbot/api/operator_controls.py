@@ -173,7 +173,7 @@ def _read_scope(document: dict[str, Any]) -> tuple[Scope, str]:
     if unknown := document.keys() - _FIELDS:
         raise CommandInvalid(f"there is no such field: {min(unknown)[:64]}")
     try:
-        scope = Scope(document.get("scope"))
+        scope = Scope(str(document.get("scope")))
     except ValueError:
         raise CommandInvalid(f"scope is one of {', '.join(Scope)}") from None
     key = document.get("key", "")

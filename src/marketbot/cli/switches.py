@@ -45,6 +45,7 @@ async def resume_scope(output: Output, settings: Settings, scope: str, key: str)
 
 
 def scope_of(text: str) -> Scope:
+    """Return the scope of this name, or fail with those there are."""
     try:
         return Scope(text.lower())
     except ValueError:

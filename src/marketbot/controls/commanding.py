@@ -8,7 +8,7 @@ from decimal import Decimal
 from marketbot.controls.errors import ControlRefused
 from marketbot.controls.halt import KEY_MAX_CHARS, REASON_MAX_CHARS, Switched, entry_of, halt, normalize_key, resume
 from marketbot.domain.audit_entry import Action, Actor, AuditEntry
-from marketbot.domain.ids import Symbol
+from marketbot.domain.ids import Symbol, UserId
 from marketbot.domain.trading_state import Scope, TradingState
 from marketbot.store.audit_trail import record
 from marketbot.store.control_commands import CloseMade, notional_at_entry, write_close, write_switch
@@ -70,9 +70,16 @@ async def command_resume(connection: Connection, actor: Actor, scope: Scope, key
 
 
 async def command_close(
-    connection: Connection, actor: Actor, scope: Scope, key: str, symbol: str | None, reason: str
+    connection: Connection,
+    actor: Actor,
+    scope: Scope,
+    key: str,
+    symbol: str | None,
+    reason: str,
+    *,
+    user_id: UserId | None = None,
 ) -> CloseMade | None:
-    """Have the positions of a scope closed, of one instrument where ``symbol`` names it; None when they are not the asking user's.
+    """Have the positions of a scope closed, of one instrument where ``symbol`` names it; None when a user asks about another's.
 
     What is held is closed the way of a close signal: planned, written down, sent in the first lane. It stops no entry that comes later:
     whoever wants that halts first.
@@ -87,7 +94,7 @@ async def command_close(
         symbol = symbol.strip().upper()
         if not symbol or len(symbol) > KEY_MAX_CHARS or not symbol.isprintable():
             raise ControlRefused("Which instrument? Give its name.")
-    made = await write_close(connection, scope, key, None if symbol is None else Symbol(symbol), reason)
+    made = await write_close(connection, user_id, scope, key, None if symbol is None else Symbol(symbol), reason)
     if made is not None:
         facts = {
             "symbol": symbol,

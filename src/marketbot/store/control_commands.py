@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from marketbot.domain.ids import Symbol
+from marketbot.domain.ids import Symbol, UserId
 from marketbot.domain.trading_state import Scope, TradingState
 from marketbot.store.pool import Connection, Pool
 
@@ -21,7 +21,7 @@ _WRITE = """
 INSERT INTO control_command (kind, scope, key, state, reason, accounts, open_positions, queued_chunks)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING command_id
 """
-_CLOSE = "SELECT made_id, covered_accounts, covered_positions, instruments FROM command_close($1, $2, $3, $4)"
+_CLOSE = "SELECT made_id, covered_accounts, covered_positions, instruments FROM command_close($1, $2, $3, $4, $5)"
 _UNSEEN = """
 SELECT c.command_id FROM control_command c
 WHERE c.asked_at > clock_timestamp() - make_interval(secs => $2) AND c.kind <> 'close'
@@ -142,12 +142,14 @@ async def write_switch(
     return number
 
 
-async def write_close(connection: Connection, scope: Scope, key: str, symbol: Symbol | None, reason: str) -> CloseMade | None:
-    """Have what is held in a scope closed, in the caller's transaction; None when it is not the user's whose request this is.
+async def write_close(
+    connection: Connection, user_id: UserId | None, scope: Scope, key: str, symbol: Symbol | None, reason: str
+) -> CloseMade | None:
+    """Have what is held in a scope closed, in the caller's transaction; None when ``user_id`` is given and owns something else.
 
     Asking twice is harmless: an exit is reduce-only, and a position that is gone lapses.
     """
-    row = await connection.fetchrow(_CLOSE, scope.value, key, symbol, reason)
+    row = await connection.fetchrow(_CLOSE, user_id, scope.value, key, symbol, reason)
     return None if row is None else CloseMade(*row)
 
 

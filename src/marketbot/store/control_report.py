@@ -72,11 +72,12 @@ async def read_control_report(connection: Connection, since: datetime, until: da
     findings = await connection.fetchrow(_FINDINGS, since, until)
     assert findings is not None
     sizes = {
-        "commands": (commands, COMMANDS_MAX),
-        "policy_changes": (changes, ENTRIES_MAX),
-        "failed_logins": (failures, ENTRIES_MAX),
+        "commands": (len(commands), COMMANDS_MAX),
+        "policy_changes": (len(changes), ENTRIES_MAX),
+        "failed_logins": (len(failures), ENTRIES_MAX),
+        "tokens": (len(tokens), TOKENS_MAX),
     }
-    cut = [name for name, (rows, most) in {**sizes, "tokens": (tokens, TOKENS_MAX)}.items() if len(rows) == most]
+    cut = [name for name, (rows, most) in sizes.items() if rows == most]
     return ControlReport(
         since=since,
         until=until,

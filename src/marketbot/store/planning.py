@@ -100,7 +100,7 @@ WITH concerned AS (
     SELECT p.account_id FROM position p WHERE p.protection <> 'closed' AND p.symbol = $3 AND p.account_id > $2
     UNION
     SELECT i.account_id FROM intent i
-    WHERE i.signal_id = ANY($5::bigint[]) AND i.account_id > $2 AND i.state = 'queued' AND i.lane > 0
+    WHERE i.signal_id = ANY($5::bigint[]) AND i.account_id > $2 AND i.state = 'queued'
       AND NOT EXISTS (SELECT FROM outcome o WHERE o.signal_id = i.signal_id AND o.account_id = i.account_id)
 )
 SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress, a.status, a.paused, a.reduce_only, a.hedge_mode,

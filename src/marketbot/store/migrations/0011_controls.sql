@@ -116,18 +116,18 @@ RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- Have the positions closed that a scope covers now, and those that entries on their way become: one signal an instrument, in the
--- caller's transaction. No row comes back when it is not the user's whose request this is. With the owner's rights, for a user may not
--- write signals.
-CREATE FUNCTION command_close(p_scope switch_scope, p_key text, p_symbol text, p_reason text)
+-- caller's transaction. No row comes back when the user named, or the one whose request this is, owns something else. With the owner's
+-- rights, for a user may not write signals.
+CREATE FUNCTION command_close(p_user bigint, p_scope switch_scope, p_key text, p_symbol text, p_reason text)
 RETURNS TABLE (made_id bigint, covered_accounts int, covered_positions int, instruments int)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     signals_max CONSTANT int := 10000;
-    asking CONSTANT bigint := request_user_id();
+    asking CONSTANT bigint := coalesce(p_user, request_user_id());
     desk bigint;
     symbols text[];
 BEGIN
-    IF asking IS NOT NULL AND NOT (
+    IF asking <> request_user_id() OR asking IS NOT NULL AND NOT (
         CASE p_scope
             WHEN 'user' THEN p_key = asking::text
             WHEN 'account' THEN EXISTS (SELECT FROM account a WHERE a.account_id = p_key::bigint AND a.user_id = asking)
@@ -149,7 +149,7 @@ BEGIN
     ), coming AS (
         SELECT g.symbol
         FROM (SELECT o.signal_id, o.symbol, o.action FROM signal o WHERE o.state <> 'settled' ORDER BY o.signal_id LIMIT signals_max) g
-        JOIN intent i ON i.signal_id = g.signal_id AND i.state = 'queued' AND i.lane > 0
+        JOIN intent i ON i.signal_id = g.signal_id AND i.state = 'queued'
         JOIN account a ON a.account_id = i.account_id
         WHERE g.action IN ('open_long', 'open_short')
           AND is_covered(p_scope, p_key, a.account_id, a.user_id, a.venue, a.environment)
