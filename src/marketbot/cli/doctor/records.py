@@ -36,7 +36,7 @@ WHERE (g.state <> 'settled' OR g.settled_at > clock_timestamp() - interval '1 da
 _STUCK = "SELECT count(*) FROM signal WHERE state <> 'settled' AND received_at < clock_timestamp() - make_interval(secs => $1)"
 _SWITCHES = "SELECT scope::text, key, state::text FROM switch WHERE state <> 'active' ORDER BY scope, key"
 _HOMELESS = "SELECT count(*) FROM account WHERE egress >= $1"
-_SOURCES = "SELECT count(*) FILTER (WHERE enabled) AS enabled, count(*) AS all FROM source"
+_SOURCES = "SELECT count(*) FILTER (WHERE enabled) AS enabled, count(*) AS all FROM source WHERE NOT internal"
 
 
 async def check_records(connection: Connection, egresses: int) -> AsyncIterator[Finding]:

@@ -100,6 +100,7 @@ ALTER TABLE control_ack ENABLE ROW LEVEL SECURITY;
 -- A close by command goes the way of a close signal, one an instrument, whose accounts are the command's instead of a source's followers.
 ALTER TABLE signal ADD COLUMN command_id bigint REFERENCES control_command;
 CREATE INDEX signal_by_command ON signal (command_id) WHERE command_id IS NOT NULL;
+CREATE INDEX signal_commanded ON signal (symbol, signal_id) WHERE command_id IS NOT NULL;
 -- What such signals come from. Nobody can send by it.
 ALTER TABLE source ADD COLUMN internal boolean NOT NULL DEFAULT false;
 CREATE UNIQUE INDEX source_internal ON source (internal) WHERE internal;
