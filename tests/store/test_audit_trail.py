@@ -152,3 +152,20 @@ def test_an_entry_takes_small_plain_facts_alone() -> None:
         entry(text="x" * (MAX_FACT_CHARS + 1))
     with pytest.raises(ValueError, match="small"):
         entry(**{f"f{number}": number for number in range(40)})
+
+
+async def test_whoever_only_connects_can_neither_write_an_entry_nor_command_a_close(connection: DirectConnection) -> None:
+    await connection.execute("CREATE ROLE passer_by")
+    try:
+        for statement in (
+            "SELECT record_audit('halted', 'system', NULL, NULL, 'x', 'x', '{}')",
+            "SELECT command_close(NULL, 'everything', '', NULL, '')",
+        ):
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute("SET LOCAL ROLE passer_by")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+            await transaction.rollback()
+    finally:
+        await connection.execute("DROP ROLE passer_by")

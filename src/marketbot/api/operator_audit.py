@@ -16,7 +16,7 @@ from marketbot.domain.audit_entry import MAX_SUBJECT_CHARS, Action, ActorKind
 from marketbot.domain.scope import Scope
 from marketbot.store.audit_trail import NEWEST, AuditFilter, list_entries, verify
 
-PROVEN_MAX = 20_000
+PROVEN_MAX = 10_000
 """Entries that one request proves; the next goes on from there."""
 NOUN = "entries"
 

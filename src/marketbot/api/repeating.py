@@ -9,6 +9,7 @@ The header is draft-ietf-httpapi-idempotency-key-header's. Not for commands whos
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from litestar.exceptions import ClientException, HTTPException
 
 from marketbot.api.admission import ApiRequest, caller_of, spoken_by
 from marketbot.api.answers import HEADERS
+from marketbot.api.bodies import BODY_TIMEOUT_S
 from marketbot.api.database import Database
 from marketbot.api.identity import Caller
 from marketbot.api.problems import MEDIA_TYPE, ApiReason, api_problem
@@ -84,8 +86,9 @@ async def _do_once(request: ApiRequest, handler: Handler, caller: str, key: str)
 
 async def _digest(request: ApiRequest) -> bytes | None:
     try:
-        body = await request.body()
-    except (HTTPException, ClientException):
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = await request.body()
+    except (HTTPException, ClientException, TimeoutError):
         return None
     return hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body).digest()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from marketbot.controls.errors import ControlRefused
-from marketbot.domain.audit_entry import Action, Actor, AuditEntry, fact
+from marketbot.domain.audit_entry import MAX_FACT_CHARS, Action, Actor, AuditEntry, fact
 from marketbot.domain.policy import Bound, Policy
 
 
@@ -49,7 +49,8 @@ def policy_entry(actor: Actor, done: PolicyChange) -> AuditEntry:
     return AuditEntry(Action.POLICY_CHANGED, actor, "policy", "", facts)
 
 
-def _words(value: object) -> object:
+def _words(value: object) -> str:
+    """Write a setting so that two of them fit into one fact: a bound as low/default/high, of a long list the beginning."""
     if isinstance(value, Bound):
         return "/".join(str(fact(part)) for part in (value.low, value.default, value.high))
-    return fact(value)
+    return str(fact(value))[: MAX_FACT_CHARS // 2 - len(" -> ")]

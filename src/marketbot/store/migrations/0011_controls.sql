@@ -98,7 +98,8 @@ CREATE TABLE control_ack (
 ALTER TABLE control_ack ENABLE ROW LEVEL SECURITY;
 
 -- A close by command goes the way of a close signal, one an instrument, whose accounts are the command's instead of a source's followers.
-ALTER TABLE signal ADD COLUMN command_id bigint REFERENCES control_command;
+-- Without a foreign key, for that would have the whole table read; a command is never deleted.
+ALTER TABLE signal ADD COLUMN command_id bigint;
 CREATE INDEX signal_by_command ON signal (command_id) WHERE command_id IS NOT NULL;
 CREATE INDEX signal_commanded ON signal (symbol, signal_id) WHERE command_id IS NOT NULL;
 -- What such signals come from. Nobody can send by it.
@@ -185,3 +186,26 @@ CREATE TABLE idempotency_key (
 );
 CREATE INDEX idempotency_key_old ON idempotency_key (created_at);
 ALTER TABLE idempotency_key ENABLE ROW LEVEL SECURITY;
+
+-- Functions that run with their owner's rights are for the users' role alone, besides the owner; by default everybody who can connect may
+-- run them. The wall's rights are given anew whenever it is found missing, these too.
+REVOKE EXECUTE ON FUNCTION record_audit(text, text, bigint, text, text, text, jsonb) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION command_close(bigint, switch_scope, text, text, text) FROM PUBLIC;
+
+ALTER FUNCTION raise_user_wall() RENAME TO raise_user_wall_before_controls;
+CREATE FUNCTION raise_user_wall() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    role_name CONSTANT text := (SELECT w.role_name FROM user_wall w);
+BEGIN
+    IF NOT raise_user_wall_before_controls() THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('GRANT EXECUTE ON FUNCTION record_audit(text, text, bigint, text, text, text, jsonb),'
+                   ' command_close(bigint, switch_scope, text, text, text) TO %I', role_name);
+    RETURN true;
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RETURN false;
+END $$;
+
+SELECT raise_user_wall();
