@@ -35,12 +35,14 @@ _COLUMNS = "command_id, kind, scope, key, symbol, state, reason, user_id, accoun
 _READ = f"SELECT {_COLUMNS} FROM control_command WHERE command_id = $1"
 _LIST = f"SELECT {_COLUMNS} FROM control_command WHERE command_id < $1 ORDER BY command_id DESC LIMIT $2"
 _PERIOD = f"SELECT {_COLUMNS} FROM control_command WHERE asked_at >= $1 AND asked_at < $2 ORDER BY command_id DESC LIMIT $3"
-# Those that lived when it was asked for: whoever began later read the switches as they stood then.
+# Those that plan or send and lived when it was asked for: whoever began later read the switches as they stood then, and a keeper sends
+# nothing.
 _EFFECT = """
 SELECT count(*) AS engines, count(k.worker) AS acknowledged, max(k.at) AS last_at,
        count(*) FILTER (WHERE k.worker IS NULL AND w.ended_at IS NULL) AS waiting
 FROM control_command c
 JOIN worker w ON w.enlisted_at <= c.asked_at AND (w.ended_at IS NULL OR w.ended_at > c.asked_at)
+             AND w.roles && ARRAY['planner', 'executor']
 LEFT JOIN control_ack k ON k.command_id = c.command_id AND k.worker = w.worker
 WHERE c.command_id = $1
 """
