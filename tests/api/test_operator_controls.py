@@ -40,10 +40,14 @@ async def test_a_preview_counts_and_changes_nothing(faces: Faces) -> None:
         "scope": "user",
         "key": "1",
         "accounts": 3,
+        "holding_accounts": 3,
         "open_positions": 6,
         "queued_chunks": 0,
         "notional_at_entry": "300",
     }
+    document = {"scope": "environment", "key": "mainnet", "symbol": "ethusdt"}
+    one = (await faces.ask("POST", "/v1/operator/controls/preview", faces.operator, document)).json
+    assert (one["accounts"], one["holding_accounts"], one["open_positions"], one["notional_at_entry"]) == (6, 6, 6, "300")
     assert (await faces.get("/v1/operator/controls", faces.operator)).json["switches"] == []
     assert await trail(faces) == []
 
@@ -61,6 +65,7 @@ async def test_a_preview_counts_and_changes_nothing(faces: Faces) -> None:
         {"scope": "everything", "reason": 5},
         {"scope": "everything", "reason": "x" * 201},
         {"scope": "everything", "who": "me"},
+        {"scope": "everything", "symbol": "BTCUSDT"},
         {"scope": ["everything"]},
     ],
 )

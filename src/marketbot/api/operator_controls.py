@@ -28,7 +28,7 @@ from marketbot.store.switches import list_switches
 
 NOUN = "commands"
 URGENT = {LOAD_CLASS: LoadClass.URGENT}
-_FIELDS = frozenset({"scope", "key", "state", "reason", "symbol"})
+_SCOPED = frozenset({"scope", "key"})
 
 
 class CommandInvalid(Exception):
@@ -72,9 +72,10 @@ async def post_preview(request: ApiRequest) -> Response[bytes]:
     if isinstance(document, Response):
         return document
     try:
-        scope, key = _read_scope(document)
+        scope, key = _read_scope(document, "symbol")
+        symbol = read_text(document, "symbol") if "symbol" in document else None
         async with database.connection() as connection:
-            covered = await preview(connection, scope, key)
+            covered = await preview(connection, scope, key, symbol)
     except (CommandInvalid, ControlRefused) as error:
         return api_problem(ApiReason.CONTROL_REFUSED, spoken_by(request), str(error))
     return json_answer(covered)
@@ -94,7 +95,7 @@ async def post_halt(request: ApiRequest) -> Response[bytes]:
     if isinstance(document, Response):
         return document
     try:
-        scope, key = _read_scope(document)
+        scope, key = _read_scope(document, "state", "reason")
         state = _read_state(document)
         async with database.connection() as connection, connection.transaction():
             command_id, done = await command_halt(connection, actor_of(request), scope, key, state, read_text(document, "reason"))
@@ -117,7 +118,7 @@ async def post_resume(request: ApiRequest) -> Response[bytes]:
     if isinstance(document, Response):
         return document
     try:
-        scope, key = _read_scope(document)
+        scope, key = _read_scope(document, "reason")
         async with database.connection() as connection, connection.transaction():
             command_id, done = await command_resume(connection, actor_of(request), scope, key, read_text(document, "reason"))
     except (CommandInvalid, ControlRefused) as error:
@@ -139,7 +140,7 @@ async def post_close(request: ApiRequest) -> Response[bytes]:
     if isinstance(document, Response):
         return document
     try:
-        scope, key = _read_scope(document)
+        scope, key = _read_scope(document, "symbol", "reason")
         symbol = read_text(document, "symbol") if "symbol" in document else None
         async with database.connection() as connection, connection.transaction():
             made = await command_close(connection, actor_of(request), scope, key, symbol, read_text(document, "reason"))
@@ -169,9 +170,10 @@ def read_text(document: dict[str, Any], name: str) -> str:
     return text
 
 
-def _read_scope(document: dict[str, Any]) -> tuple[Scope, str]:
-    if unknown := document.keys() - _FIELDS:
-        raise CommandInvalid(f"there is no such field: {min(unknown)[:64]}")
+def _read_scope(document: dict[str, Any], *more: str) -> tuple[Scope, str]:
+    """Read whom a command is about; a field that it does not take is refused, for it may have meant less than all of that."""
+    if unknown := document.keys() - _SCOPED - set(more):
+        raise CommandInvalid(f"this command takes no {min(unknown)[:64]}")
     try:
         scope = Scope(str(document.get("scope")))
     except ValueError:

@@ -25,17 +25,17 @@ from marketbot.store.control_report import read_control_report
 from marketbot.store.pool import Connection
 
 
-async def preview_scope(output: Output, settings: Settings, scope: str, key: str) -> None:
+async def preview_scope(output: Output, settings: Settings, scope: str, key: str, *, symbol: str | None) -> None:
     """Show what a command would touch now."""
     wanted = scope_of(scope)
     async with open_store(settings) as store:
         output.mark(store.profile)
         with _refused():
-            covered = await preview(store.connection, wanted, key)
+            covered = await preview(store.connection, wanted, key, symbol)
 
     def human(console: Console) -> None:
         console.print(
-            f"{covered.accounts} accounts, {covered.open_positions} open positions worth {covered.notional_at_entry:f} when they"
+            f"{covered.accounts} accounts; {covered.holding_accounts} of them hold {covered.open_positions} positions worth {covered.notional_at_entry:f} when they"
             f" were opened, {covered.queued_chunks} queued pieces of work."
         )
 

@@ -55,13 +55,14 @@ def controls_list(limit: Limit = 50, json: Json = False, data_dir: DataDir = Non
 def controls_preview(
     scope: Annotated[str, typer.Argument(help="everything, environment, venue, instrument, user or account.")],
     key: Annotated[str, typer.Argument(help="Which one of these.")] = "",
+    symbol: Annotated[str | None, typer.Option(help="This instrument alone.")] = None,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
     """What a halt or a close would touch now. Changes nothing."""
     from marketbot.cli.commands import preview_scope
 
-    run_command(json, data_dir, lambda output, settings: preview_scope(output, settings, scope, key))
+    run_command(json, data_dir, lambda output, settings: preview_scope(output, settings, scope, key, symbol=symbol))
 
 
 @controls.command("close")

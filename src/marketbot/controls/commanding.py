@@ -11,7 +11,7 @@ from marketbot.domain.audit_entry import Action, Actor, AuditEntry
 from marketbot.domain.ids import Symbol, UserId
 from marketbot.domain.trading_state import Scope, TradingState
 from marketbot.store.audit_trail import record
-from marketbot.store.control_commands import CloseMade, notional_at_entry, write_close, write_switch
+from marketbot.store.control_commands import CloseMade, held_in, write_close, write_switch
 from marketbot.store.pool import Connection
 from marketbot.store.switches import PostgresSwitchboard
 
@@ -20,18 +20,20 @@ from marketbot.store.switches import PostgresSwitchboard
 class Coverage:
     """What a command would touch at this moment.
 
-    ``notional_at_entry`` is the open positions' worth when they were opened, in their quote currencies taken as one.
+    ``accounts`` are all that the scope covers, ``holding_accounts`` those that hold something there (of one instrument, where one was
+    named). ``notional_at_entry`` is the open positions' worth when they were opened, in their quote currencies taken as one.
     """
 
     scope: Scope
     key: str
     accounts: int
+    holding_accounts: int
     open_positions: int
     queued_chunks: int
     notional_at_entry: Decimal
 
 
-async def preview(connection: Connection, scope: Scope, key: str) -> Coverage:
+async def preview(connection: Connection, scope: Scope, key: str, symbol: str | None = None) -> Coverage:
     """Say what a command would touch, and change nothing.
 
     Raises:
@@ -41,8 +43,9 @@ async def preview(connection: Connection, scope: Scope, key: str) -> Coverage:
     board = PostgresSwitchboard(connection)
     if not await board.exists(scope, key):
         raise ControlRefused(f"There is no {scope} {key}.")
-    counted = await board.covered(scope, key)
-    return Coverage(scope, key, *counted, notional_at_entry=await notional_at_entry(connection, scope, key))
+    accounts, _, queued_chunks = await board.covered(scope, key)
+    holding, positions, notional = await held_in(connection, scope, key, normalize_symbol(symbol))
+    return Coverage(scope, key, accounts, holding, positions, queued_chunks, notional)
 
 
 async def command_halt(
@@ -89,15 +92,11 @@ async def command_close(
     """
     if len(reason) > REASON_MAX_CHARS:
         raise ControlRefused(f"The reason may have {REASON_MAX_CHARS} characters.")
-    key = normalize_key(scope, key)
-    if symbol is not None:
-        symbol = symbol.strip().upper()
-        if not symbol or len(symbol) > KEY_MAX_CHARS or not symbol.isprintable():
-            raise ControlRefused("Which instrument? Give its name.")
-    made = await write_close(connection, user_id, scope, key, None if symbol is None else Symbol(symbol), reason)
+    key, instrument = normalize_key(scope, key), normalize_symbol(symbol)
+    made = await write_close(connection, user_id, scope, key, instrument, reason)
     if made is not None:
         facts = {
-            "symbol": symbol,
+            "symbol": instrument,
             "reason": reason,
             "accounts": made.accounts,
             "open_positions": made.open_positions,
@@ -105,6 +104,20 @@ async def command_close(
         }
         await record(connection, AuditEntry(Action.CLOSED, actor, scope.value, key, facts))
     return made
+
+
+def normalize_symbol(symbol: str | None) -> Symbol | None:
+    """Return an instrument's name as it is stored; None where none is given.
+
+    Raises:
+        ControlRefused: it can name nothing.
+    """
+    if symbol is None:
+        return None
+    name = symbol.strip().upper()
+    if not name or len(name) > KEY_MAX_CHARS or not name.isprintable():
+        raise ControlRefused("Which instrument? Give its name.")
+    return Symbol(name)
 
 
 async def _written(connection: Connection, actor: Actor, done: Switched, reason: str) -> int:

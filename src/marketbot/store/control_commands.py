@@ -71,10 +71,11 @@ SELECT (SELECT count(*) FROM signal g WHERE g.command_id = $1) AS signals,
 FROM signal g JOIN intent i USING (signal_id) LEFT JOIN outcome o USING (signal_id, account_id)
 WHERE g.command_id = $1
 """
-_NOTIONAL = """
-SELECT coalesce(sum(p.qty * p.entry_price), 0) FROM position p JOIN account a USING (account_id)
+_HELD = """
+SELECT count(DISTINCT p.account_id)::int AS accounts, count(*)::int AS positions, coalesce(sum(p.qty * p.entry_price), 0) AS notional
+FROM position p JOIN account a USING (account_id)
 WHERE p.protection <> 'closed' AND is_covered($1, $2, a.account_id, a.user_id, a.venue, a.environment)
-  AND ($1 <> 'instrument' OR p.symbol = $2)
+  AND ($1 <> 'instrument' OR p.symbol = $2) AND ($3::text IS NULL OR p.symbol = $3)
 """
 
 
@@ -216,10 +217,12 @@ async def progress_of(connection: Connection, command: Command) -> CloseProgress
     )
 
 
-async def notional_at_entry(connection: Connection, scope: Scope, key: str) -> Decimal:
-    """Return what the open positions of a scope were worth when they were opened, in their quote currencies taken as one."""
-    found: Decimal = await connection.fetchval(_NOTIONAL, scope.value, key)
-    return found
+async def held_in(connection: Connection, scope: Scope, key: str, symbol: str | None) -> tuple[int, int, Decimal]:
+    """Count who holds something in a scope, and the open positions; and what these were worth when they were opened, in their quote
+    currencies taken as one."""
+    row = await connection.fetchrow(_HELD, scope.value, key, symbol)
+    assert row is not None
+    return row["accounts"], row["positions"], row["notional"]
 
 
 def _ms(begun: datetime, ended: datetime | None) -> int | None:
