@@ -197,6 +197,19 @@ async def closed_positions(faces: Faces) -> None:
     assert (command["scope"], command["key"], command["user_id"]) == ("user", "2", 2)
 
 
+async def shown_close(faces: Faces) -> None:
+    made = await faces.ask("POST", "/v1/positions/close", faces.ana, {})
+    path = f"/v1/closes/{made.json['command_id']}"
+    hers = await faces.get(path, faces.ana)
+    assert (hers.status, hers.json["progress"]["signals"], hers.json["progress"]["done"]) == (200, 2, False)
+    stolen, absent = await faces.get(path, faces.rui), await faces.get("/v1/closes/999", faces.rui)
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+    # An operator's close is no user's to look at, even of their own account.
+    theirs = await faces.ask("POST", "/v1/operator/controls/close", faces.root, {"scope": "user", "key": "1"})
+    assert (await faces.get(f"/v1/closes/{theirs.json['command_id']}", faces.ana)).status == 404
+
+
 async def paused(faces: Faces) -> None:
     await faces.store.execute("UPDATE account SET paused = false")
     his = await faces.ask("POST", "/v1/me/pause", faces.rui, {"paused": True})
@@ -224,6 +237,7 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("POST", "/v1/accounts/{account_id:int}/close"): closed_account,
     ("POST", "/v1/positions/close"): closed_positions,
     ("POST", "/v1/me/pause"): paused,
+    ("GET", "/v1/closes/{command_id:int}"): shown_close,
 }
 
 
@@ -265,7 +279,7 @@ async def test_a_user_opens_no_operators_address(faces: Faces, routes: dict[tupl
 
 async def test_an_operator_opens_no_users_address(faces: Faces) -> None:
     for method, path in TRIED:
-        address = path.replace("{account_id:int}", "1").replace("{token_id:int}", "1")
+        address = path.replace("{account_id:int}", "1").replace("{token_id:int}", "1").replace("{command_id:int}", "1")
         for token in (faces.operator, faces.root):
             answer = await faces.ask(method, address, token)
             assert (answer.status, answer.json["reason"]) == (403, "SCOPE_MISSING"), address

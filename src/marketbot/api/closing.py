@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from litestar import Response, Router, post
+from dataclasses import asdict
+from typing import Any
+
+from litestar import Response, Router, get, post
 
 from marketbot.api.admission import ApiRequest, admit, demands, spoken_by, user_of
 from marketbot.api.answers import json_answer
@@ -19,6 +22,8 @@ from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import Scope as Right
 from marketbot.domain.trading_state import Scope
 from marketbot.store.audit_trail import record
+from marketbot.store.control_commands import progress_of, read_own_command
+from marketbot.store.pool import Connection
 from marketbot.store.user_accounts import pause_own_accounts
 
 
@@ -52,6 +57,21 @@ async def post_positions_close(request: ApiRequest) -> Response[bytes]:
     except CommandInvalid as invalid:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))
     return await _close(request, account_id, symbol, reason)
+
+
+@get("/v1/closes/{command_id:int}", opt=demands(Right.ORDERS_READ))
+async def show_close(request: ApiRequest) -> Response[bytes]:
+    """How far a close of the user's own has come."""
+    door: UserDoor = request.app.state.door
+    command_id: int = request.path_params["command_id"]
+    user_id = user_of(request)
+
+    async def read(connection: Connection) -> dict[str, Any] | None:
+        command = await read_own_command(connection, user_id, command_id)
+        return None if command is None else {**asdict(command), "progress": await progress_of(connection, command)}
+
+    told = (await door.read(user_id, read))[0] if 0 < command_id <= MAX_ID else None
+    return api_problem(ApiReason.NOT_FOUND, spoken_by(request)) if told is None else json_answer(told)
 
 
 @post("/v1/me/pause", opt=demands(Right.SETTINGS_WRITE) | URGENT, request_max_body_size=MAX_COMMAND_BYTES, status_code=200)
@@ -89,4 +109,4 @@ async def _close(request: ApiRequest, account_id: int | None, symbol: str | None
 
 
 def closing_router() -> Router:
-    return Router(path="/", route_handlers=[post_account_close, post_positions_close, post_pause], before_request=admit)
+    return Router(path="/", route_handlers=[post_account_close, post_positions_close, show_close, post_pause], before_request=admit)

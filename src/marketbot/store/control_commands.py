@@ -33,6 +33,7 @@ INSERT INTO control_ack (command_id, worker) SELECT unnest($2::bigint[]), $1 ON 
 """
 _COLUMNS = "command_id, kind, scope, key, symbol, state, reason, user_id, accounts, open_positions, queued_chunks, asked_at"
 _READ = f"SELECT {_COLUMNS} FROM control_command WHERE command_id = $1"
+_READ_OWN = f"SELECT {_COLUMNS} FROM control_command WHERE command_id = $1 AND user_id = $2"
 _LIST = f"SELECT {_COLUMNS} FROM control_command WHERE command_id < $1 ORDER BY command_id DESC LIMIT $2"
 _PERIOD = f"SELECT {_COLUMNS} FROM control_command WHERE asked_at >= $1 AND asked_at < $2 ORDER BY command_id DESC LIMIT $3"
 # Those that plan or send and lived when it was asked for: whoever began later read the switches as they stood then, and a keeper sends
@@ -59,18 +60,7 @@ WHERE c.command_id = $1 AND (g.settled_at IS NULL OR g.settled_at >= c.asked_at)
   AND (c.scope <> 'instrument' OR g.symbol = c.key)
   AND g.received_at + make_interval(secs => o.sent_ms / 1000.0) > c.asked_at
 """
-_CLOSES = """
-SELECT (SELECT count(*) FROM signal g WHERE g.command_id = $1) AS signals,
-       (SELECT count(*) FROM signal g WHERE g.command_id = $1 AND g.state = 'accepted') AS unplanned,
-       (SELECT count(*) FROM signal g WHERE g.command_id = $1 AND g.state <> 'settled') AS unsettled,
-       count(*) FILTER (WHERE i.state = 'queued') AS exits,
-       count(*) FILTER (WHERE i.state = 'denied') AS denied,
-       count(*) FILTER (WHERE o.result = 'ordered') AS closed,
-       count(*) FILTER (WHERE o.result <> 'ordered') AS gone,
-       max(o.at) AS last_at
-FROM signal g JOIN intent i USING (signal_id) LEFT JOIN outcome o USING (signal_id, account_id)
-WHERE g.command_id = $1
-"""
+_CLOSES = "SELECT signals, unplanned, unsettled, exits, denied, closed, gone, last_at FROM close_progress($1, $2)"
 _HELD = """
 SELECT count(DISTINCT p.account_id)::int AS accounts, count(*)::int AS positions, coalesce(sum(p.qty * p.entry_price), 0) AS notional
 FROM position p JOIN account a USING (account_id)
@@ -172,6 +162,12 @@ async def read_command(connection: Connection, command_id: int) -> Command | Non
     return None if row is None else _command(row)
 
 
+async def read_own_command(connection: Connection, user_id: UserId, command_id: int) -> Command | None:
+    """Return a command that the user gave; None where there is none of this number, or it is another's."""
+    row = await connection.fetchrow(_READ_OWN, command_id, user_id)
+    return None if row is None else _command(row)
+
+
 async def list_commands(connection: Connection, below: int, limit: int) -> list[Command]:
     """Return a page of commands numbered below ``below``, the newest first."""
     return [_command(row) for row in await connection.fetch(_LIST, below, limit)]
@@ -202,7 +198,7 @@ async def effect_of(connection: Connection, command: Command) -> Effect:
 
 async def progress_of(connection: Connection, command: Command) -> CloseProgress:
     """Tell how far a close has come."""
-    row = await connection.fetchrow(_CLOSES, command.command_id)
+    row = await connection.fetchrow(_CLOSES, command.user_id, command.command_id)
     assert row is not None
     done = row["unsettled"] == 0
     return CloseProgress(

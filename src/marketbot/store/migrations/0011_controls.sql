@@ -171,6 +171,28 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- How far a close has come; no row for a command that is not the user's who is named, or whose request this is. With the owner's rights,
+-- for a user sees a signal only once something was done about it.
+CREATE FUNCTION close_progress(p_user bigint, p_command bigint)
+RETURNS TABLE (signals bigint, unplanned bigint, unsettled bigint, exits bigint, denied bigint, closed bigint, gone bigint,
+               last_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT g.signals, g.unplanned, g.unsettled, d.exits, d.denied, d.closed, d.gone, d.last_at
+    FROM control_command c
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS signals, count(*) FILTER (WHERE s.state = 'accepted') AS unplanned,
+               count(*) FILTER (WHERE s.state <> 'settled') AS unsettled
+        FROM signal s WHERE s.command_id = c.command_id) g
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE i.state = 'queued') AS exits, count(*) FILTER (WHERE i.state = 'denied') AS denied,
+               count(*) FILTER (WHERE o.result = 'ordered') AS closed, count(*) FILTER (WHERE o.result <> 'ordered') AS gone,
+               max(o.at) AS last_at
+        FROM signal s JOIN intent i USING (signal_id) LEFT JOIN outcome o USING (signal_id, account_id)
+        WHERE s.command_id = c.command_id) d
+    WHERE c.command_id = p_command AND c.kind = 'close'
+      AND (p_user IS NULL OR c.user_id = p_user) AND (request_user_id() IS NULL OR c.user_id = request_user_id())
+$$;
+
 -- What a caller's command was answered, so that the same command sent again is done once. Of the caller, not of the installation.
 CREATE TABLE idempotency_key (
     caller         text NOT NULL CHECK (length(caller) <= 64),
@@ -191,6 +213,7 @@ ALTER TABLE idempotency_key ENABLE ROW LEVEL SECURITY;
 -- run them. The wall's rights are given anew whenever it is found missing, these too.
 REVOKE EXECUTE ON FUNCTION record_audit(text, text, bigint, text, text, text, jsonb) FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION command_close(bigint, switch_scope, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION close_progress(bigint, bigint) FROM PUBLIC;
 
 ALTER FUNCTION raise_user_wall() RENAME TO raise_user_wall_before_controls;
 CREATE FUNCTION raise_user_wall() RETURNS boolean LANGUAGE plpgsql AS $$
@@ -201,7 +224,8 @@ BEGIN
         RETURN false;
     END IF;
     EXECUTE format('GRANT EXECUTE ON FUNCTION record_audit(text, text, bigint, text, text, text, jsonb),'
-                   ' command_close(bigint, switch_scope, text, text, text) TO %I', role_name);
+                   ' command_close(bigint, switch_scope, text, text, text), close_progress(bigint, bigint) TO %I', role_name);
+    EXECUTE format('GRANT SELECT ON control_command TO %I', role_name);
     RETURN true;
 EXCEPTION
     WHEN insufficient_privilege THEN
