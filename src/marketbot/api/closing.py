@@ -109,4 +109,6 @@ async def _close(request: ApiRequest, account_id: int | None, symbol: str | None
 
 
 def closing_router() -> Router:
-    return Router(path="/", route_handlers=[post_account_close, post_positions_close, show_close, post_pause], before_request=admit)
+    return Router(
+        path="/", route_handlers=[post_account_close, post_positions_close, show_close, post_pause], before_request=admit
+    )

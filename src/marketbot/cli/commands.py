@@ -35,8 +35,8 @@ async def preview_scope(output: Output, settings: Settings, scope: str, key: str
 
     def human(console: Console) -> None:
         console.print(
-            f"{covered.accounts} accounts; {covered.holding_accounts} of them hold {covered.open_positions} positions worth {covered.notional_at_entry:f} when they"
-            f" were opened, {covered.queued_chunks} queued pieces of work."
+            f"{covered.accounts} accounts; {covered.holding_accounts} of them hold {covered.open_positions} positions worth"
+            f" {covered.notional_at_entry:f} when they were opened; {covered.queued_chunks} queued pieces of work."
         )
 
     output.show(asdict(covered), human)
