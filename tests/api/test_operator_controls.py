@@ -24,6 +24,7 @@ CLOSE = "/v1/operator/controls/close"
 async def faces(database: str, tmp_path: Path) -> AsyncIterator[Faces]:
     async with faces_of(database, tmp_path) as made:
         await made.store.execute("DELETE FROM switch")
+        await made.store.execute("DELETE FROM control_command")
         yield made
 
 
