@@ -205,7 +205,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     installation = await open_installation(pool, settings.profile)
     vault = Vault.from_file(settings.vault_key_file)
     keyring = Keyring(pool, vault)
-    controls = Controls(pool)
+    controls = Controls(pool, lambda: ownership.worker or None)
     presence = Presence(dsn, pool, process, ownership)
     bans = BanNews(pool)
     shared = None if settings.redis_url is None else Shared(settings.redis_url.get_secret_value())

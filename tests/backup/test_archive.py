@@ -26,6 +26,7 @@ from marketbot.backup.shelf import MANIFEST, Shelf, read_manifest
 from marketbot.backup.table_file import TableWriter
 from marketbot.backup.verify import verify
 from marketbot.domain.venue import Profile
+from marketbot.store.audit_trail import verify as verify_chain
 from marketbot.store.installation import open_installation
 from marketbot.store.pool import connect
 
@@ -79,6 +80,22 @@ async def test_what_is_restored_is_what_was_there(
     before = await rows_of(database)
     await restore(empty_database, shelf.find("latest"), taken.manifest, key, Profile.SIMULATION)
     assert await rows_of(empty_database) == before
+
+
+async def test_the_audit_trail_comes_back_whole_and_goes_on_with_the_restore(
+    database: str, books: asyncpg.Connection[asyncpg.Record], empty_database: str, shelf: Shelf
+) -> None:
+    for number in range(3):
+        await books.execute("SELECT record_audit('halted', 'system', NULL, NULL, 'account', $1, '{\"n\": 1}')", str(number))
+    taken = await made(database, shelf)
+    await restore(empty_database, shelf.find("latest"), taken.manifest, None, Profile.SIMULATION)
+    connection = await connect(empty_database, name="test")
+    try:
+        proof = await verify_chain(connection)
+        assert (proof.holds, proof.entries) == (True, 4)
+        assert await connection.fetchval("SELECT action FROM audit_entry WHERE entry_id = 4") == "restored"
+    finally:
+        await connection.close()
 
 
 async def test_numbers_of_the_lost_time_are_never_given_out_again(

@@ -77,6 +77,8 @@ def test_help_is_quick_and_names_every_command(run: Run) -> None:
         "jobs",
         "notices",
         "policy",
+        "trail",
+        "controls",
         "restore",
         "doctor",
     ):

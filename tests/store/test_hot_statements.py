@@ -32,6 +32,7 @@ PLANNING = {
         "_OTHERS_OPEN",
         "_FOLLOWERS_OF_BOTH",
         "_FOLLOWERS_OF_ONE",
+        "_COMMANDED",
         "_POSITIONS",
         "_RESULTS",
         "_ON_THEIR_WAY",

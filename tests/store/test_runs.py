@@ -25,7 +25,9 @@ from marketbot.domain.ids import AccountId, ChunkId, SignalId
 from marketbot.domain.lane import Lane
 from marketbot.domain.order import OrderState
 from marketbot.domain.side import Leg, PositionSide
+from marketbot.domain.trading_state import Scope
 from marketbot.execution.run import ClaimedChunk, IntentRun
+from marketbot.store.control_commands import write_close
 from marketbot.store.pool import Pool, open_pool
 from marketbot.store.runs import InstrumentUnknownError, load_runs
 
@@ -244,3 +246,16 @@ async def test_an_instrument_that_is_not_listed_stops_the_chunk(pool: Pool) -> N
             instruments=lambda _market, _symbol: None,
             window=WINDOW,
         )
+
+
+async def test_a_later_close_by_command_supersedes_the_entries_that_it_covers(pool: Pool) -> None:
+    inside, outside = await accounts(pool, 2)
+    first = await entry(pool, [inside, outside])
+    async with pool.acquire() as connection, connection.transaction():
+        await write_close(connection, None, Scope.ACCOUNT, str(inside), None, "")
+    assert {run.account_id: run.superseded for run in await load(pool, first, [inside, outside], Lane.MAINNET)} == {
+        inside: True,
+        outside: False,
+    }
+    later = await entry(pool, [inside])
+    assert [run.superseded for run in await load(pool, later, [inside], Lane.MAINNET)] == [False]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marketbot.api import admission
+from marketbot.api import admission, limits
 from marketbot.domain.gcra import Rate
 from marketbot.domain.limits import Limit
 from marketbot.store.pool import DirectConnection, connect
@@ -31,10 +31,15 @@ async def owner(database: str) -> AsyncIterator[DirectConnection]:
 
 
 @pytest.fixture
-async def faces(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Faces]:
-    """Give an API that counts as always but lets a test do more in a minute than a person would."""
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test do more in a minute than a person would; everything is counted as always."""
     for name in ("USER_COMMANDS", "TOKEN_READS"):
         limit: Limit = getattr(admission, name)
         monkeypatch.setattr(admission, name, replace(limit, rate=Rate.per(100_000, 60)))
+    monkeypatch.setattr(limits, "LOGIN", replace(limits.LOGIN, rate=Rate.per(100_000, 60)))
+
+
+@pytest.fixture
+async def faces(database: str, tmp_path: Path, unhurried: None) -> AsyncIterator[Faces]:
     async with faces_of(database, tmp_path) as made:
         yield made

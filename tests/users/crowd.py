@@ -47,6 +47,8 @@ INSERT INTO position (account_id, symbol, side, user_id, protection, qty, entry_
 SELECT account_id, 'SOLUSDT', 'short', user_id, 'closed', 0, 100, now(), now(), -2.5 FROM account;
 INSERT INTO realized_result (account_id, closed_at, symbol, side, user_id, signal_id, result)
 SELECT account_id, now() - make_interval(secs => n), 'BTCUSDT', 'long', user_id, 1, 1.25 FROM account, generate_series(1, 4) n;
+INSERT INTO control_command (kind, scope, key, user_id, accounts, open_positions, queued_chunks)
+SELECT 'close', 'user', user_id::text, user_id, 3, 6, 0 FROM app_user;
 INSERT INTO notice_hook (user_id, host, url_sealed, secret_sealed) SELECT user_id, 'hooks.example', 'sealed', 'sealed' FROM app_user
 """
 

@@ -201,6 +201,48 @@ async def notices(faces: Faces) -> None:
     assert (await faces.get("/v1/notices", faces.ana)).json["hook"]["host"] == "ana.example"
 
 
+async def closed_account(faces: Faces) -> None:
+    """Another's account is no account, and nothing is closed."""
+    stolen = await faces.ask("POST", "/v1/accounts/1/close", faces.rui)
+    absent = await faces.ask("POST", "/v1/accounts/999/close", faces.rui)
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+    before = await faces.store.fetchval("SELECT count(*) FROM control_command")
+    hers = await faces.ask("POST", "/v1/accounts/1/close", faces.ana)
+    assert (hers.status, hers.json["accounts"], hers.json["open_positions"]) == (202, 1, 2)
+    assert await faces.store.fetchval("SELECT count(*) FROM control_command") == before + 1
+
+
+async def closed_positions(faces: Faces) -> None:
+    """What is closed without an account is one's own; with another's account it is nothing."""
+    assert (await faces.ask("POST", "/v1/positions/close", faces.rui, {"account_id": 1})).status == 404
+    his = await faces.ask("POST", "/v1/positions/close", faces.rui, {"symbol": "ETHUSDT"})
+    assert (his.status, his.json["accounts"], his.json["open_positions"], his.json["signals"]) == (202, 3, 3, 1)
+    command = await faces.store.fetchrow("SELECT * FROM control_command ORDER BY command_id DESC LIMIT 1")
+    assert (command["scope"], command["key"], command["user_id"]) == ("user", "2", 2)
+
+
+async def shown_close(faces: Faces) -> None:
+    made = await faces.ask("POST", "/v1/positions/close", faces.ana, {})
+    path = f"/v1/closes/{made.json['command_id']}"
+    hers = await faces.get(path, faces.ana)
+    assert (hers.status, hers.json["progress"]["signals"], hers.json["progress"]["done"]) == (200, 2, False)
+    stolen, absent = await faces.get(path, faces.rui), await faces.get("/v1/closes/999", faces.rui)
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+    # An operator's close is no user's to look at, even of their own account.
+    theirs = await faces.ask("POST", "/v1/operator/controls/close", faces.root, {"scope": "user", "key": "1"})
+    assert (await faces.get(f"/v1/closes/{theirs.json['command_id']}", faces.ana)).status == 404
+
+
+async def paused(faces: Faces) -> None:
+    await faces.store.execute("UPDATE account SET paused = false")
+    his = await faces.ask("POST", "/v1/me/pause", faces.rui, {"paused": True})
+    assert (his.status, his.json) == (200, {"paused": True, "accounts": 3})
+    rows = await faces.store.fetch("SELECT DISTINCT user_id, paused FROM account ORDER BY 1")
+    assert [tuple(row) for row in rows] == [(1, False), (2, True)]
+
+
 TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/me"): me,
     ("GET", "/v1/accounts"): accounts,
@@ -217,6 +259,10 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/notices"): notices,
     ("PUT", "/v1/notices"): notices,
     ("DELETE", "/v1/notices"): notices,
+    ("POST", "/v1/accounts/{account_id:int}/close"): closed_account,
+    ("POST", "/v1/positions/close"): closed_positions,
+    ("POST", "/v1/me/pause"): paused,
+    ("GET", "/v1/closes/{command_id:int}"): shown_close,
 }
 
 
@@ -235,6 +281,7 @@ async def test_a_second_user_sees_nothing(faces: Faces, address: tuple[str, str]
     await TRIED[address](faces)
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_it_holds_without_the_wall_too(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Law 3 alone: the statements' own conditions, where row-level security is not to be had."""
 
@@ -259,7 +306,7 @@ async def test_a_user_opens_no_operators_address(faces: Faces, routes: dict[tupl
 
 async def test_an_operator_opens_no_users_address(faces: Faces) -> None:
     for method, path in TRIED:
-        address = path.replace("{account_id:int}", "1").replace("{token_id:int}", "1")
+        address = path.replace("{account_id:int}", "1").replace("{token_id:int}", "1").replace("{command_id:int}", "1")
         for token in (faces.operator, faces.root):
             answer = await faces.ask(method, address, token)
             assert (answer.status, answer.json["reason"]) == (403, "SCOPE_MISSING"), address

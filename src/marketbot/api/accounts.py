@@ -8,13 +8,16 @@ from marketbot.accounts.settings import SettingProblem, range_text, read_setting
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by, user_of
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
+from marketbot.api.identity import actor_of
 from marketbot.api.lists import own_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action, AuditEntry, fact
 from marketbot.domain.ids import AccountId
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
+from marketbot.store.audit_trail import record
 from marketbot.store.policy import read_policy
 from marketbot.store.user_accounts import change_settings, list_own_accounts, read_me, read_own_account
 
@@ -77,6 +80,9 @@ async def patch_settings(request: ApiRequest) -> Response[bytes]:
         changed = await change_settings(connection, user_id, AccountId(account_id), changes)
         account = await read_own_account(connection, user_id, AccountId(account_id))
         simulated = await door.simulated(connection)
+        if changed:
+            facts = {name: fact(value) for name, value in changes.items()}
+            await record(connection, AuditEntry(Action.SETTINGS_CHANGED, actor_of(request), "account", str(account_id), facts))
     if account is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     if changed:

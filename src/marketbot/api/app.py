@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from marketbot.api.accounts import accounts_router
+from marketbot.api.closing import closing_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
 from marketbot.api.events import events_router
@@ -24,6 +25,11 @@ from marketbot.api.newcomers import newcomers_router
 from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_people import operator_people_router
+from marketbot.api.operator_audit import operator_audit_router
+from marketbot.api.operator_controls import operator_controls_router
+from marketbot.api.operator_policy import operator_policy_router
+from marketbot.api.operator_report import operator_report_router
+from marketbot.api.operator_sources import operator_sources_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
@@ -132,6 +138,12 @@ def create_app(
             operator_router(),
             operator_users_router(),
             operator_tokens_router(),
+            operator_audit_router(),
+            operator_controls_router(),
+            operator_policy_router(),
+            operator_report_router(),
+            operator_sources_router(),
+            closing_router(),
             accounts_router(),
             trades_router(),
             tokens_router(),

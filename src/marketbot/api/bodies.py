@@ -14,6 +14,8 @@ from marketbot.api.admission import ApiRequest, spoken_by
 from marketbot.api.problems import ApiReason, api_problem
 
 MAX_COMMAND_BYTES = 16 * 1024
+MAX_POLICY_BYTES = 64 * 1024
+"""A policy may name two thousand restricted symbols."""
 BODY_TIMEOUT_S = 5.0
 
 

@@ -6,12 +6,18 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
 
 from marketbot.accounts.api_token import looks_like_token, token_digest
 from marketbot.api.database import LOOKUP_TIMEOUT_S, Database
+from marketbot.api.limits import address_of
 from marketbot.api.problems import ApiReason
 from marketbot.domain.ids import PersonId, UserId
 from marketbot.domain.role import Role
+from marketbot.domain.audit_entry import Actor, ActorKind
 from marketbot.domain.scope import OPERATOR_SCOPES, Scope, opened_by
 from marketbot.ports import Clock
 from marketbot.store.tokens import FoundToken, find_token
@@ -115,6 +121,15 @@ class TokenRegister:
                 del self._remembered[next(iter(self._remembered))]
             self._remembered[sha256] = _Remembered(answer, found, asked_at)
         return answer
+
+
+def actor_of(request: Request[Any, Any, State]) -> Actor:
+    """Return who does what an admitted request asks for, as the audit trail names them."""
+    caller: Caller = request.state.caller
+    person_id: int | None = getattr(caller, "person_id", None)
+    if person_id is not None:
+        return Actor(ActorKind.PERSON, person_id, address_of(request))
+    return Actor(ActorKind.TOKEN, caller.token_id, address_of(request))
 
 
 def _judge(found: FoundToken | None) -> Caller | ApiReason:

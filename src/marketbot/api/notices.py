@@ -7,12 +7,15 @@ from litestar import Response, Router, delete, get, put
 from marketbot.api.admission import ApiRequest, admit, demands, spoken_by, user_of
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
+from marketbot.api.identity import actor_of
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import Scope
 from marketbot.notices.address import Hook, HookInvalid
 from marketbot.notices.signing import make_secret
 from marketbot.observability.logs import logger
+from marketbot.store.audit_trail import record
 from marketbot.store.notices import hook_aad, read_hook, remove_hook, replace_hook
 from marketbot.vault.vault import Vault
 
@@ -53,6 +56,9 @@ async def put_hook(request: ApiRequest) -> Response[bytes]:
             vault.seal(secret.encode(), aad=hook_aad(user_id, "secret")),
         )
         simulated = await door.simulated(connection)
+        await record(
+            connection, AuditEntry(Action.NOTICES_SET, actor_of(request), "user", str(user_id), {"hook_id": row.hook_id})
+        )
     log.info("notice_hook_set", user_id=user_id, hook_id=row.hook_id)
     return json_answer({"simulated": simulated, "hook": row, "secret": secret})
 
@@ -64,6 +70,8 @@ async def delete_hook(request: ApiRequest) -> Response[bytes]:
     user_id = user_of(request)
     async with door.writing(user_id) as connection:
         removed = await remove_hook(connection, user_id)
+        if removed:
+            await record(connection, AuditEntry(Action.NOTICES_REMOVED, actor_of(request), "user", str(user_id), {}))
     if not removed:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     log.info("notice_hook_removed", user_id=user_id)

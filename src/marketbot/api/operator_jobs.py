@@ -12,8 +12,12 @@ from marketbot.api.database import Database
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
+from marketbot.api.identity import actor_of
+from marketbot.api.repeating import once
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import Scope
 from marketbot.store import jobs
+from marketbot.store.audit_trail import record
 from marketbot.store.pool import Connection
 
 
@@ -23,25 +27,31 @@ async def read_dead(request: ApiRequest) -> Response[bytes]:
     return await everybodys_page(request, "jobs", jobs.DeadKey(), jobs.dead_jobs, lambda job: (job.dead_at, job.job_id))
 
 
-@post("/v1/operator/jobs/{job_id:int}/retry", opt=demands(Scope.OPERATOR_WRITE))
+@post("/v1/operator/jobs/{job_id:int}/retry", opt=demands(Scope.JOBS_WRITE))
+@once
 async def retry_dead(request: ApiRequest) -> Response[bytes]:
     """Let a dead letter begin anew, now."""
-    return await _change(request, jobs.retry_dead)
+    return await _change(request, jobs.retry_dead, Action.JOB_RETRIED)
 
 
-@post("/v1/operator/jobs/{job_id:int}/drop", opt=demands(Scope.OPERATOR_WRITE))
+@post("/v1/operator/jobs/{job_id:int}/drop", opt=demands(Scope.JOBS_WRITE))
+@once
 async def drop_dead(request: ApiRequest) -> Response[bytes]:
     """Forget a dead letter for ever."""
-    return await _change(request, jobs.drop_dead)
+    return await _change(request, jobs.drop_dead, Action.JOB_DROPPED)
 
 
-async def _change(request: ApiRequest, change: Callable[[Connection, int], Awaitable[bool]]) -> Response[bytes]:
+async def _change(
+    request: ApiRequest, change: Callable[[Connection, int], Awaitable[bool]], action: Action
+) -> Response[bytes]:
     job_id: int = request.path_params["job_id"]
     database: Database = request.app.state.database
     changed = False
     if 0 < job_id <= MAX_ID:
-        async with database.connection() as connection:
+        async with database.connection() as connection, connection.transaction():
             changed = await change(connection, job_id)
+            if changed:
+                await record(connection, AuditEntry(action, actor_of(request), "job", str(job_id), {}))
     if not changed:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     return json_answer({"job_id": job_id})

@@ -11,15 +11,17 @@ from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoke
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
-from marketbot.api.identity import TokenRegister
+from marketbot.api.identity import TokenRegister, actor_of
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_token_wish
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import UserId
 from marketbot.domain.scope import OPERATOR_TOKEN_SCOPES, USER_SCOPES, Scope
 from marketbot.observability.logs import logger
-from marketbot.store.tokens import create_token, list_all_tokens, revoke_any_token
+from marketbot.store.audit_trail import record
+from marketbot.store.tokens import create_token, list_all_tokens, revoke_any_token, token_made
 from marketbot.store.users import read_user
 
 log = logger(__name__)
@@ -59,6 +61,8 @@ async def post_any_token(request: ApiRequest) -> Response[bytes]:
         if owner is not None and await read_user(connection, owner) is None:
             return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
         row = await create_token(connection, owner, wish.name, wish.scopes, token, wish.expires_at)
+        if row is not None:
+            await record(connection, token_made(actor_of(request), row))
     if row is None:
         return api_problem(ApiReason.TOKEN_LIMIT_REACHED, spoken_by(request))
     log.info("token_made", id=row.token_id, user_id=user_id, scopes=sorted(wish.scopes), by=caller.token_id)
@@ -73,8 +77,12 @@ async def delete_any_token(request: ApiRequest) -> Response[bytes]:
     token_id: int = request.path_params["token_id"]
     if not 0 < token_id <= MAX_ID:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    async with database.connection() as connection:
+    async with database.connection() as connection, connection.transaction():
         row = await revoke_any_token(connection, token_id)
+        if row is not None:
+            await record(
+                connection, AuditEntry(Action.TOKEN_REVOKED, actor_of(request), "token", str(token_id), {"user_id": row.user_id})
+            )
     if row is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     register.forget_token(token_id)

@@ -8,15 +8,18 @@ from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoke
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
-from marketbot.api.identity import TokenRegister
+from marketbot.api.identity import TokenRegister, actor_of
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.session_register import SessionRegister
+from marketbot.api.repeating import once
 from marketbot.api.token_wishes import WishInvalid, read_name
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
+from marketbot.store.audit_trail import record
 from marketbot.store.user_accounts import list_all_accounts
 from marketbot.store.users import create_user, list_users, read_user, set_enabled
 
@@ -35,6 +38,7 @@ async def show_users(request: ApiRequest) -> Response[bytes]:
 
 
 @post("/v1/operator/users", opt=demands(Scope.USERS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+@once
 async def post_user(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     document = await read_object(request)
@@ -44,9 +48,11 @@ async def post_user(request: ApiRequest) -> Response[bytes]:
         name = read_name(document)
     except WishInvalid as invalid:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))
-    async with database.connection() as connection:
+    async with database.connection() as connection, connection.transaction():
         user_id = await create_user(connection, name)
         user = None if user_id is None else await read_user(connection, user_id)
+        if user is not None:
+            await record(connection, AuditEntry(Action.USER_MADE, actor_of(request), "user", str(user.user_id), {}))
     if user is None:
         return api_problem(ApiReason.ALREADY_EXISTS, spoken_by(request))
     log.info("user_made", user_id=user.user_id, by=caller_of(request).token_id)
@@ -68,9 +74,12 @@ async def patch_user(request: ApiRequest) -> Response[bytes]:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), "enabled is true or false, and nothing else is given")
     if not 0 < user_id <= MAX_ID:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    async with database.connection() as connection:
+    action = Action.USER_ENABLED if enabled else Action.USER_DISABLED
+    async with database.connection() as connection, connection.transaction():
         await set_enabled(connection, UserId(user_id), enabled=enabled)
         user = await read_user(connection, UserId(user_id))
+        if user is not None:
+            await record(connection, AuditEntry(action, actor_of(request), "user", str(user_id), {}))
     if user is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     register.forget_user(UserId(user_id))

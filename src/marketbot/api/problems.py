@@ -37,6 +37,10 @@ class ApiReason(StrEnum):
     USER_DISABLED = "USER_DISABLED"
     ALREADY_EXISTS = "ALREADY_EXISTS"
     TOKEN_LIMIT_REACHED = "TOKEN_LIMIT_REACHED"  # noqa: S105
+    CONTROL_REFUSED = "CONTROL_REFUSED"
+    COMMAND_IN_PROGRESS = "COMMAND_IN_PROGRESS"
+    KEY_REUSED = "KEY_REUSED"
+    KEY_LIMIT_REACHED = "KEY_LIMIT_REACHED"
     JSON_EXPECTED = "JSON_EXPECTED"
     JSON_MALFORMED = "JSON_MALFORMED"
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
@@ -98,6 +102,10 @@ _API_STATUS = {
     ApiReason.USER_DISABLED: 403,
     ApiReason.ALREADY_EXISTS: 409,
     ApiReason.TOKEN_LIMIT_REACHED: 409,
+    ApiReason.CONTROL_REFUSED: 422,
+    ApiReason.COMMAND_IN_PROGRESS: 409,
+    ApiReason.KEY_REUSED: 422,
+    ApiReason.KEY_LIMIT_REACHED: 429,
     ApiReason.JSON_EXPECTED: 415,
     ApiReason.JSON_MALFORMED: 400,
     ApiReason.BODY_TOO_LARGE: 413,
@@ -154,6 +162,22 @@ _API_TEXT = {
     ApiReason.TOKEN_LIMIT_REACHED: (
         "There are too many tokens. Revoke one that is not used any more.",
         "Há tokens demais. Revogue um que não seja mais usado.",
+    ),
+    ApiReason.CONTROL_REFUSED: (
+        "The command cannot be carried out as it was given; nothing was changed.",
+        "O comando não pode ser executado como foi dado; nada foi alterado.",
+    ),
+    ApiReason.COMMAND_IN_PROGRESS: (
+        "This command is being carried out. Ask again shortly, under the same Idempotency-Key.",
+        "Este comando está em execução. Pergunte novamente em instantes, com a mesma Idempotency-Key.",
+    ),
+    ApiReason.KEY_REUSED: (
+        "This Idempotency-Key was used for another command. Give every command a key of its own.",
+        "Esta Idempotency-Key já foi usada em outro comando. Dê a cada comando a sua própria chave.",
+    ),
+    ApiReason.KEY_LIMIT_REACHED: (
+        "Too many commands with an Idempotency-Key within a day.",
+        "Comandos demais com Idempotency-Key em um dia.",
     ),
     ApiReason.JSON_EXPECTED: ("Send the body as application/json.", "Envie o corpo como application/json."),
     ApiReason.JSON_MALFORMED: ("The body is not a JSON object.", "O corpo não é um objeto JSON."),

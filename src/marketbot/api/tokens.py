@@ -10,15 +10,17 @@ from marketbot.accounts.api_token import make_token
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by, user_of
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
-from marketbot.api.identity import TokenRegister
+from marketbot.api.identity import TokenRegister, actor_of
 from marketbot.api.lists import own_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_wishes import WishInvalid, read_token_wish
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import USER_SCOPES, Scope
 from marketbot.observability.logs import logger
-from marketbot.store.tokens import create_token, list_own_tokens, revoke_own_token
+from marketbot.store.audit_trail import record
+from marketbot.store.tokens import create_token, list_own_tokens, revoke_own_token, token_made
 
 log = logger(__name__)
 
@@ -50,6 +52,8 @@ async def post_token(request: ApiRequest) -> Response[bytes]:
     token = make_token(operator=False)
     async with door.writing(user_id) as connection:
         row = await create_token(connection, user_id, wish.name, wish.scopes, token, wish.expires_at)
+        if row is not None:
+            await record(connection, token_made(actor_of(request), row))
     if row is None:
         return api_problem(ApiReason.TOKEN_LIMIT_REACHED, spoken_by(request))
     log.info("token_made", id=row.token_id, user_id=user_id, scopes=sorted(wish.scopes))
@@ -66,6 +70,10 @@ async def delete_token(request: ApiRequest) -> Response[bytes]:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     async with door.writing(user_of(request)) as connection:
         row = await revoke_own_token(connection, user_of(request), token_id)
+        if row is not None:
+            await record(
+                connection, AuditEntry(Action.TOKEN_REVOKED, actor_of(request), "token", str(token_id), {"user_id": row.user_id})
+            )
     if row is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     register.forget_token(token_id)

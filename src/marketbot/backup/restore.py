@@ -14,10 +14,13 @@ from marketbot.backup.key import BackupKey
 from marketbot.backup.load import check_files, load
 from marketbot.backup.manifest import Manifest
 from marketbot.backup.tables import migrations, quoted, tables
+from marketbot.domain.audit_entry import Action, Actor, ActorKind, AuditEntry
 from marketbot.domain.venue import Profile
+from marketbot.store.audit_trail import record
 from marketbot.store.migrate import MIGRATIONS, migrate, read_migrations
 from marketbot.store.pool import DirectConnection, connect
 
+SYSTEM = Actor(ActorKind.SYSTEM)
 REPLACED_PREFIX = "replaced_"
 
 # Every process of ours says its name; the migrations' runner and our own session are no service.
@@ -53,7 +56,14 @@ def check_migrations(manifest: Manifest, directory: Path = MIGRATIONS) -> None:
 
 
 async def restore(
-    dsn: str, archive: Path, manifest: Manifest, key: BackupKey | None, profile: Profile, *, replace: bool = False
+    dsn: str,
+    archive: Path,
+    manifest: Manifest,
+    key: BackupKey | None,
+    profile: Profile,
+    *,
+    replace: bool = False,
+    actor: Actor = SYSTEM,
 ) -> Restored:
     """Restore an archive and bring its schema up to date. The service must not run.
 
@@ -78,6 +88,8 @@ async def restore(
                 await load(connection, archive, manifest, key)
                 aftermath = await prepare(connection, manifest)
         await migrate(connection)
+        facts = {"rows": manifest.rows, "schema": manifest.migration, "replaced": kept_schema is not None}
+        await record(connection, AuditEntry(Action.RESTORED, actor, "backup", manifest.name, facts))
         await connection.execute("ANALYZE")
     finally:
         await connection.close()

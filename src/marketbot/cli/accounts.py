@@ -10,9 +10,11 @@ from rich.console import Console
 from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import Problem
+from marketbot.cli.actor import note
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import egresses_of, open_store
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.errors import MarketBotError
 from marketbot.settings import Settings
 from marketbot.vault.vault import Vault
@@ -43,7 +45,12 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
             vault = Vault.from_file(settings.vault_key_file)
         except (MarketBotError, OSError) as error:
             raise CommandFailed(FailureReason.REFUSED, f"The vault's key cannot be used: {error}") from error
-        imported = await import_accounts(store.connection, vault, read.records, egresses=egresses_of(settings))
+        async with store.connection.transaction():
+            imported = await import_accounts(store.connection, vault, read.records, egresses=egresses_of(settings))
+            if imported.created or imported.changed:
+                await note(
+                    store.connection, Action.ACCOUNTS_IMPORTED, "accounts", "", created=imported.created, changed=imported.changed
+                )
     problems = (*read.problems, *imported.problems)
     document = {
         "created": imported.created,

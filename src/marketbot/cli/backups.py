@@ -19,9 +19,11 @@ from marketbot.backup.restore import Restored, restore
 from marketbot.backup.retention import Retention
 from marketbot.backup.shelf import Shelf, read_manifest
 from marketbot.backup.verify import KeysTried, Verified, try_keys, verify
+from marketbot.cli.actor import command_actor, note
 from marketbot.cli.failure import EXIT_FAILED, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -50,7 +52,8 @@ async def back_up(output: Output, settings: Settings) -> None:
             output.mark(store.profile)
             retention = Retention(settings.backup_keep_daily, settings.backup_keep_weekly)
             made = await make_backup(store.dsn, Shelf(settings.backup_directory), key, retention)
-    assert made is not None
+            assert made is not None
+            await note(store.connection, Action.BACKUP_MADE, "backup", made.manifest.name, rows=made.manifest.rows)
     output.show(_summary(made.manifest) | {"pruned": list(made.pruned)}, lambda console: _tell_made(console, settings, made))
 
 
@@ -96,7 +99,7 @@ async def restore_backup(output: Output, settings: Settings, name: str, *, repla
         manifest = read_manifest(archive)
         output.mark(Profile(manifest.profile))
         async with _stopped_database(settings) as dsn:
-            restored = await restore(dsn, archive, manifest, key, settings.profile, replace=replace)
+            restored = await restore(dsn, archive, manifest, key, settings.profile, replace=replace, actor=command_actor())
             keys = await try_keys(dsn, settings.vault_key_file)
     document = _summary(manifest) | {
         **asdict(restored.aftermath),

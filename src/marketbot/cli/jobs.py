@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
+from marketbot.cli.actor import note
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
+from marketbot.domain.audit_entry import Action
 from marketbot.settings import Settings
 from marketbot.store import jobs
 from marketbot.store.jobs import JobRow
@@ -41,24 +43,31 @@ async def list_dead(output: Output, settings: Settings, limit: int) -> None:
 
 async def retry_job(output: Output, settings: Settings, job_id: int) -> None:
     """Let a dead letter begin anew, now."""
-    await _change(output, settings, job_id, jobs.retry_dead, "is due again now")
+    await _change(output, settings, job_id, jobs.retry_dead, Action.JOB_RETRIED, "is due again now")
 
 
 async def drop_job(output: Output, settings: Settings, job_id: int) -> None:
     """Forget a dead letter for ever."""
-    await _change(output, settings, job_id, jobs.drop_dead, "is gone")
+    await _change(output, settings, job_id, jobs.drop_dead, Action.JOB_DROPPED, "is gone")
 
 
 async def _change(
-    output: Output, settings: Settings, job_id: int, change: Callable[[Connection, int], Awaitable[bool]], told: str
+    output: Output,
+    settings: Settings,
+    job_id: int,
+    change: Callable[[Connection, int], Awaitable[bool]],
+    action: Action,
+    told: str,
 ) -> None:
     async with open_store(settings) as store:
         output.mark(store.profile)
-        if not await change(store.connection, job_id):
-            raise CommandFailed(
-                FailureReason.NOT_FOUND,
-                f"Job {job_id} is no dead letter (or an open job does the same); see marketbot jobs dead.",
-            )
+        async with store.connection.transaction():
+            if not await change(store.connection, job_id):
+                raise CommandFailed(
+                    FailureReason.NOT_FOUND,
+                    f"Job {job_id} is no dead letter (or an open job does the same); see marketbot jobs dead.",
+                )
+            await note(store.connection, action, "job", job_id)
     output.show({"job_id": job_id, "result": told}, lambda console: console.print(f"Job {job_id} {told}."))
 
 

@@ -7,10 +7,12 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from marketbot.cli.actor import note
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import StoreSession, open_store
 from marketbot.cli.users import named_user
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.ids import UserId
 from marketbot.domain.notice import Notice
 from marketbot.notices.address import Hook, HookInvalid
@@ -38,6 +40,7 @@ async def set_hook(output: Output, settings: Settings, url: str, user: str | Non
                 vault.seal(url.encode(), aad=hook_aad(user_id, "url")),
                 vault.seal(secret.encode(), aad=hook_aad(user_id, "secret")),
             )
+            await note(store.connection, Action.NOTICES_SET, *_subject(user_id), hook_id=row.hook_id)
 
     def human(console: Console) -> None:
         console.print(f"Notices of {user or 'the operator'} go to {row.host}. The secret is shown once:", markup=False)
@@ -77,9 +80,16 @@ async def test_hook(output: Output, settings: Settings, user: str | None) -> Non
 async def remove_hook_of(output: Output, settings: Settings, user: str | None) -> None:
     async with open_store(settings) as store:
         output.mark(store.profile)
-        if not await remove_hook(store.connection, await _whose(store, user)):
-            raise CommandFailed(FailureReason.NOT_FOUND, "There is no address.")
+        user_id = await _whose(store, user)
+        async with store.connection.transaction():
+            if not await remove_hook(store.connection, user_id):
+                raise CommandFailed(FailureReason.NOT_FOUND, "There is no address.")
+            await note(store.connection, Action.NOTICES_REMOVED, *_subject(user_id))
     output.show({"result": "removed"}, lambda console: console.print("Nothing is sent any more."))
+
+
+def _subject(user_id: UserId | None) -> tuple[str, str]:
+    return ("operator", "") if user_id is None else ("user", str(user_id))
 
 
 async def _whose(store: StoreSession, user: str | None) -> UserId | None:

@@ -9,14 +9,16 @@ from typing import Any
 
 from rich.console import Console
 
+from marketbot.cli.actor import command_actor
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
 from marketbot.controls.errors import ControlRefused
-from marketbot.controls.policy import PolicyChange, edit_policy
+from marketbot.controls.policy import PolicyChange, edit_policy, policy_entry
 from marketbot.domain.money import plain
 from marketbot.domain.policy import Bound, Policy
 from marketbot.settings import Settings
+from marketbot.store.audit_trail import record
 from marketbot.store.policy import PolicyInvalid, PostgresPolicyBook, encode_policy, read_policy
 
 SYMBOLS = "restricted_symbols"
@@ -42,6 +44,8 @@ async def set_policy(output: Output, settings: Settings, wanted: Sequence[str]) 
         try:
             async with store.connection.transaction():
                 done = await edit_policy(PostgresPolicyBook(store.connection), changes)
+                if done.changed:
+                    await record(store.connection, policy_entry(command_actor(), done))
         except (ControlRefused, PolicyInvalid) as error:
             raise CommandFailed(FailureReason.REFUSED, str(error)) from None
     document = {name: {"before": _shown(before), "after": _shown(after)} for name, (before, after) in done.changed.items()}

@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
-import re
-import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import asyncpg
 from rich.console import Console
 
+from marketbot.cli.actor import note
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import StoreSession, open_store
+from marketbot.domain.audit_entry import Action, fact
 from marketbot.domain.errors import MarketBotError
+from marketbot.domain.ids import SourceId
 from marketbot.intake.times import read_interval_s
 from marketbot.settings import Settings
-from marketbot.store.sources import (
-    create_program_source,
-    create_webhook_source,
-    rotate_secret,
-    set_allowed_addresses,
-    set_chart_interval,
-    set_enabled,
-    source_aad,
-)
+from marketbot.store.source_secrets import KINDS, create_source, is_source_name, make_secret, replace_secret
+from marketbot.store.sources import MAX_SOURCES, list_shown, set_allowed_addresses, set_chart_interval, set_enabled
 from marketbot.supervisor.endpoints import Endpoints
 from marketbot.vault.vault import Vault
-
-SECRET_BYTES = 24
-HMAC_KEY_BYTES = 32
-KINDS = ("webhook", "program")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-_LIST = """
-SELECT s.source_id, s.name, s.kind, s.enabled, s.signals_per_hour, s.dedup_window_s, s.chart_interval_s,
-       s.allowed_addresses::text[] AS allowed_addresses,
-       (SELECT count(*) FROM follow f WHERE f.source_id = s.source_id) AS followers,
-       (SELECT count(*) FROM signal g WHERE g.source_id = s.source_id) AS signals,
-       (SELECT max(g.received_at) FROM signal g WHERE g.source_id = s.source_id) AS last_signal_at
-FROM source s ORDER BY s.name
-"""
 
 
 async def add_source(output: Output, settings: Settings, name: str, kind: str, signals_per_hour: int) -> None:
     """Make a source and show its secret, this once."""
-    if _NAME.fullmatch(name) is None:
+    if not is_source_name(name):
         raise CommandFailed(
             FailureReason.USAGE, "A source's name has lower-case letters, digits, - and _, at most 63.", exit_code=EXIT_USAGE
         )
@@ -54,7 +34,11 @@ async def add_source(output: Output, settings: Settings, name: str, kind: str, s
     async with open_store(settings, create=True) as store:
         output.mark(store.profile)
         try:
-            source_id, secret = await make_source(store, name, kind, signals_per_hour=signals_per_hour)
+            async with store.connection.transaction():
+                source_id, secret = await make_source(store, name, kind, signals_per_hour=signals_per_hour)
+                await note(
+                    store.connection, Action.SOURCE_MADE, "source", source_id, kind=kind, signals_per_hour=signals_per_hour
+                )
         except asyncpg.UniqueViolationError:
             raise CommandFailed(FailureReason.ALREADY_EXISTS, f"There is a source named {name} already.") from None
     _show_secret(output, settings, {"source_id": source_id, "name": name, "kind": kind}, secret)
@@ -76,7 +60,8 @@ async def change_source(output: Output, settings: Settings, name: str, change: S
     async with open_store(settings) as store:
         output.mark(store.profile)
         connection = store.connection
-        if await connection.fetchval("SELECT 1 FROM source WHERE name = $1", name) is None:
+        source_id = await connection.fetchval("SELECT source_id FROM source WHERE name = $1 AND NOT internal", name)
+        if source_id is None:
             raise CommandFailed(FailureReason.NOT_FOUND, f"There is no source named {name}.")
         async with connection.transaction():
             if change.interval is not None:
@@ -85,6 +70,15 @@ async def change_source(output: Output, settings: Settings, name: str, change: S
                 await set_allowed_addresses(connection, name, networks)
             if change.enabled is not None:
                 await set_enabled(connection, name, change.enabled)
+            await note(
+                connection,
+                Action.SOURCE_CHANGED,
+                "source",
+                source_id,
+                chart_interval=change.interval,
+                allow=None if networks is None else fact(networks),
+                enabled=change.enabled,
+            )
         row = await connection.fetchrow(
             "SELECT name, enabled, allowed_addresses::text[] AS allowed_addresses, chart_interval_s FROM source WHERE name = $1",
             name,
@@ -127,25 +121,25 @@ async def rotate_source(output: Output, settings: Settings, name: str) -> None:
     """Replace a source's secret and show the new one, this once."""
     async with open_store(settings) as store:
         output.mark(store.profile)
-        kind = await store.connection.fetchval("SELECT kind FROM source WHERE name = $1", name)
-        if kind is None:
+        row = await store.connection.fetchrow("SELECT source_id, kind FROM source WHERE name = $1 AND NOT internal", name)
+        if row is None:
             raise CommandFailed(FailureReason.NOT_FOUND, f"There is no source named {name}.")
-        if kind == "webhook":
-            secret = secrets.token_urlsafe(SECRET_BYTES)
-            await rotate_secret(store.connection, name, secret)
-        else:
-            secret, sealed = _hmac_key(store, name)
-            await store.connection.execute("UPDATE source SET sealed_hmac_key = $2 WHERE name = $1", name, sealed)
-    _show_secret(output, settings, {"name": name, "kind": kind}, secret)
+        kind = row["kind"]
+        async with store.connection.transaction():
+            secret = make_secret(kind, name, lambda: _vault(store))
+            await replace_secret(store.connection, name, secret)
+            await note(store.connection, Action.SOURCE_ROTATED, "source", row["source_id"])
+    _show_secret(output, settings, {"name": name, "kind": kind}, secret.text)
 
 
 async def list_sources(output: Output, settings: Settings) -> None:
     """Show all sources, without their secrets."""
     async with open_store(settings) as store:
         output.mark(store.profile)
-        rows = [dict(row) for row in await store.connection.fetch(_LIST)]
-    for row in rows:
-        row["allowed_addresses"] = list(row["allowed_addresses"])
+        rows = [
+            {**asdict(row), "allowed_addresses": list(row.allowed_addresses)}
+            for row in await list_shown(store.connection, SourceId(0), MAX_SOURCES)
+        ]
     columns = list(rows[0]) if rows else ["name"]
     cells = [[", ".join(cell) if isinstance(cell, list) else cell for cell in row.values()] for row in rows]
     output.show({"sources": rows}, output.table("Sources", columns, cells))
@@ -153,22 +147,15 @@ async def list_sources(output: Output, settings: Settings) -> None:
 
 async def make_source(store: StoreSession, name: str, kind: str, *, signals_per_hour: int) -> tuple[int, str]:
     """Write a source of either kind; return its number and its secret in clear."""
-    if kind == "webhook":
-        secret = secrets.token_urlsafe(SECRET_BYTES)
-        source_id = await create_webhook_source(store.connection, name, secret, signals_per_hour=signals_per_hour)
-        return source_id, secret
-    secret, sealed = _hmac_key(store, name)
-    return await create_program_source(store.connection, name, sealed, signals_per_hour=signals_per_hour), secret
+    secret = make_secret(kind, name, lambda: _vault(store))
+    return await create_source(store.connection, name, secret, signals_per_hour=signals_per_hour), secret.text
 
 
-def _hmac_key(store: StoreSession, name: str) -> tuple[str, bytes]:
-    """Return a new key as its text, whose bytes are the key, and sealed."""
-    key = secrets.token_hex(HMAC_KEY_BYTES)
+def _vault(store: StoreSession) -> Vault:
     try:
-        vault = Vault.from_file(store.settings.vault_key_file)
+        return Vault.from_file(store.settings.vault_key_file)
     except (MarketBotError, OSError) as error:
         raise CommandFailed(FailureReason.REFUSED, f"The vault's key cannot be used: {error}") from error
-    return key, vault.seal(key.encode(), aad=source_aad(name))
 
 
 def _show_secret(output: Output, settings: Settings, source: dict[str, object], secret: str) -> None:

@@ -6,25 +6,26 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from marketbot.cli.actor import command_actor
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
+from marketbot.controls.commanding import command_halt, command_resume
 from marketbot.controls.errors import ControlRefused
-from marketbot.controls.halt import Switched, halt, resume
+from marketbot.controls.halt import Switched
 from marketbot.domain.trading_state import Scope, TradingState
 from marketbot.settings import Settings
-from marketbot.store.switches import PostgresSwitchboard
 
 
 async def halt_scope(output: Output, settings: Settings, scope: str, key: str, *, reason: str, reducing: bool) -> None:
     """Stop entries in a scope, and say how much of the world that covers."""
     state = TradingState.REDUCING if reducing else TradingState.HALTED
-    wanted = _scope(scope)
+    wanted = scope_of(scope)
     async with open_store(settings) as store:
         output.mark(store.profile)
         try:
             async with store.connection.transaction():
-                done = await halt(PostgresSwitchboard(store.connection), wanted, key, state, reason)
+                _, done = await command_halt(store.connection, command_actor(), wanted, key, state, reason)
         except ControlRefused as error:
             raise CommandFailed(FailureReason.REFUSED, str(error)) from None
     output.show(asdict(done), lambda console: _tell(console, done))
@@ -32,18 +33,19 @@ async def halt_scope(output: Output, settings: Settings, scope: str, key: str, *
 
 async def resume_scope(output: Output, settings: Settings, scope: str, key: str) -> None:
     """Take one switch away."""
-    wanted = _scope(scope)
+    wanted = scope_of(scope)
     async with open_store(settings) as store:
         output.mark(store.profile)
         try:
             async with store.connection.transaction():
-                done = await resume(PostgresSwitchboard(store.connection), wanted, key)
+                _, done = await command_resume(store.connection, command_actor(), wanted, key)
         except ControlRefused as error:
             raise CommandFailed(FailureReason.REFUSED, str(error)) from None
     output.show(asdict(done), lambda console: _tell(console, done))
 
 
-def _scope(text: str) -> Scope:
+def scope_of(text: str) -> Scope:
+    """Return the scope of this name, or fail with those there are."""
     try:
         return Scope(text.lower())
     except ValueError:

@@ -8,13 +8,23 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 
 from marketbot.accounts.api_token import make_token
+from marketbot.cli.actor import command_actor, note
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
 from marketbot.cli.users import MAX_NAME_CHARS, named_user
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.scope import OPERATOR_TOKEN_SCOPES, READING_SCOPES, USER_SCOPES, Scope, read_scopes
 from marketbot.settings import Settings
-from marketbot.store.tokens import LIVE_TOKENS_MAX, create_token, list_all_tokens, list_own_tokens, revoke_any_token
+from marketbot.store.audit_trail import record
+from marketbot.store.tokens import (
+    LIVE_TOKENS_MAX,
+    create_token,
+    list_all_tokens,
+    list_own_tokens,
+    revoke_any_token,
+    token_made,
+)
 
 EVERYTHING = ["all"]
 
@@ -43,6 +53,8 @@ async def make_api_token(output: Output, settings: Settings, options: TokenOptio
         user_id = None if options.user is None else await named_user(store.connection, options.user)
         async with store.connection.transaction():
             row = await create_token(store.connection, user_id, options.name, scopes, token, expires_at)
+            if row is not None:
+                await record(store.connection, token_made(command_actor(), row))
     if row is None:
         raise CommandFailed(FailureReason.REFUSED, f"There are {LIVE_TOKENS_MAX} tokens already; revoke one first.")
 
@@ -90,7 +102,10 @@ async def revoke_token(output: Output, settings: Settings, token_id: int) -> Non
     """End a token."""
     async with open_store(settings) as store:
         output.mark(store.profile)
-        row = await revoke_any_token(store.connection, token_id)
+        async with store.connection.transaction():
+            row = await revoke_any_token(store.connection, token_id)
+            if row is not None:
+                await note(store.connection, Action.TOKEN_REVOKED, "token", token_id, user_id=row.user_id)
     if row is None:
         raise CommandFailed(FailureReason.NOT_FOUND, f"There is no token {token_id}.")
     output.show(

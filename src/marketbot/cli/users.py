@@ -6,9 +6,11 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from marketbot.cli.actor import note
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.ids import UserId
 from marketbot.settings import Settings
 from marketbot.store.pool import Connection
@@ -25,9 +27,11 @@ async def add_user(output: Output, settings: Settings, name: str) -> None:
         )
     async with open_store(settings, create=True) as store:
         output.mark(store.profile)
-        user_id = await create_user(store.connection, name.strip())
-        if user_id is None:
-            raise CommandFailed(FailureReason.ALREADY_EXISTS, f"There is a user named {name.strip()} already.")
+        async with store.connection.transaction():
+            user_id = await create_user(store.connection, name.strip())
+            if user_id is None:
+                raise CommandFailed(FailureReason.ALREADY_EXISTS, f"There is a user named {name.strip()} already.")
+            await note(store.connection, Action.USER_MADE, "user", user_id)
         user = await read_user(store.connection, user_id)
     assert user is not None
 
@@ -53,7 +57,9 @@ async def enable_user(output: Output, settings: Settings, name: str, *, enabled:
     async with open_store(settings) as store:
         output.mark(store.profile)
         user_id = await named_user(store.connection, name)
-        await set_enabled(store.connection, user_id, enabled=enabled)
+        async with store.connection.transaction():
+            await set_enabled(store.connection, user_id, enabled=enabled)
+            await note(store.connection, Action.USER_ENABLED if enabled else Action.USER_DISABLED, "user", user_id)
         user = await read_user(store.connection, user_id)
     assert user is not None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from marketbot.controls.errors import ControlRefused
+from marketbot.domain.audit_entry import Action, Actor, AuditEntry
 from marketbot.domain.trading_state import Scope, TradingState
 from marketbot.domain.venue import BINANCE, BYBIT, Environment
 
@@ -72,6 +73,20 @@ async def resume(switchboard: Switchboard, scope: Scope, key: str = "") -> Switc
     if await switchboard.clear(scope, key) is TradingState.ACTIVE:
         raise ControlRefused(f"{_named(scope, key)} is not halted.")
     return Switched(scope, key, TradingState.ACTIVE, *await switchboard.covered(scope, key))
+
+
+def entry_of(actor: Actor, done: Switched, reason: str = "", command_id: int | None = None) -> AuditEntry:
+    """Return what the audit trail says of a halt or a resume."""
+    facts = {
+        "state": done.state.value,
+        "reason": reason,
+        "accounts": done.accounts,
+        "open_positions": done.open_positions,
+        "queued_chunks": done.queued_chunks,
+        "command_id": command_id,
+    }
+    action = Action.RESUMED if done.state is TradingState.ACTIVE else Action.HALTED
+    return AuditEntry(action, actor, done.scope.value, done.key, facts)
 
 
 def normalize_key(scope: Scope, key: str) -> str:

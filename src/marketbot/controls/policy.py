@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from marketbot.controls.errors import ControlRefused
-from marketbot.domain.policy import Policy
+from marketbot.domain.audit_entry import MAX_FACT_CHARS, Action, Actor, AuditEntry, fact
+from marketbot.domain.policy import Bound, Policy
 
 
 class PolicyBook(Protocol):
@@ -40,3 +41,16 @@ async def edit_policy(book: PolicyBook, changes: Mapping[str, Any]) -> PolicyCha
     names = [field.name for field in fields(Policy)]
     changed = {name: (getattr(before, name), getattr(after, name)) for name in names}
     return PolicyChange(after, {name: pair for name, pair in changed.items() if pair[0] != pair[1]})
+
+
+def policy_entry(actor: Actor, done: PolicyChange) -> AuditEntry:
+    """Return what the audit trail says of a change: each setting that differs, before and after."""
+    facts = {name: fact(f"{_words(before)} -> {_words(after)}") for name, (before, after) in done.changed.items()}
+    return AuditEntry(Action.POLICY_CHANGED, actor, "policy", "", facts)
+
+
+def _words(value: object) -> str:
+    """Write a setting so that two of them fit into one fact: a bound as low/default/high, of a long list the beginning."""
+    if isinstance(value, Bound):
+        return "/".join(str(fact(part)) for part in (value.low, value.default, value.high))
+    return str(fact(value))[: MAX_FACT_CHARS // 2 - len(" -> ")]

@@ -85,7 +85,7 @@ class IntentRun:
     leverage_set: Decimal | None = None
     quarantined: bool = False
     superseded: bool = False
-    """A later signal of the same source closes what this entry would open."""
+    """A later signal of the same source, or a later command, closes what this entry would open."""
     restored: bool = False
     """The signal is from before a restore: what was done about it in the time that was lost is known to the venue alone."""
     legs: dict[Leg, LegRun] = field(default_factory=dict)

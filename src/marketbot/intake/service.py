@@ -84,6 +84,27 @@ class Intake:
             raise StoreAway("the source changed while its signal was taken")
         return found
 
+    async def receive_test(self, delivery: Delivery) -> Receipt | Refused:
+        """Judge a body that an operator sends in a source's name, who needs neither its secret nor its address; the rest is as ever.
+
+        Raises:
+            StoreAway: nothing could be stored.
+            NotReady: no symbol is known yet.
+        """
+        known = await self._register.read(max_age_s=0.0)
+        source, now = known.sources.get(delivery.source), self._clock.now()
+        if source is None:
+            return Refused(RefusalReason.CREDENTIAL_INVALID, "there is no such source")
+        if not source.enabled:
+            return self._refuse(delivery, source, Refused(RefusalReason.SOURCE_DISABLED), now)
+        document = read_document(delivery.body)
+        if isinstance(document, Refused):
+            return self._refuse(delivery, source, document, now)
+        found = await self._take(delivery, source, document, known, now)
+        if found is None:
+            raise StoreAway("the source changed while its signal was taken")
+        return found
+
     def refuse_unread(self, address: str, reason: RefusalReason) -> Refused:
         """Note a body that was not read to its end, so that nothing is known of its source."""
         refused = Refused(reason)
@@ -109,6 +130,12 @@ class Intake:
         document = document or read_document(delivery.body)
         if isinstance(document, Refused):
             return self._refuse(delivery, source, document, now)
+        return await self._take(delivery, source, document, known, now)
+
+    async def _take(
+        self, delivery: Delivery, source: Source, document: Document, known: Known, now: datetime
+    ) -> Receipt | Refused | None:
+        """Read the signal that a body is, and commit it."""
         signal = decode(document, now=now, window_s=known.validation_window_s, chart_interval_s=source.chart_interval_s)
         if isinstance(signal, Refused):
             return self._refuse(delivery, source, signal, now)

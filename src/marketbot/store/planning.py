@@ -45,7 +45,7 @@ SELECT (SELECT action FROM signal WHERE signal_id = $1),
 
 # Superseded: the source has since said to close what this would open. Whoever has not entered yet, then, must not.
 _SIGNAL = """
-SELECT s.signal_id, s.source_id, s.action, s.symbol, s.price, s.sent_at, s.received_at, s.plan_lane, s.plan_after,
+SELECT s.signal_id, s.source_id, s.command_id, s.action, s.symbol, s.price, s.sent_at, s.received_at, s.plan_lane, s.plan_after,
        EXISTS (SELECT FROM signal later
                WHERE later.source_id = s.source_id AND later.received_at >= s.received_at AND later.signal_id > s.signal_id
                  AND later.symbol = s.symbol
@@ -93,6 +93,25 @@ LEFT JOIN LATERAL (
     SELECT * FROM account_reading r WHERE r.account_id = a.account_id AND r.user_id = a.user_id LIMIT 1) r ON true
 WHERE f.source_id = $1 AND f.account_id > $2
 ORDER BY f.account_id LIMIT $3
+"""
+# A close by command: whoever it covers and holds its instrument, or may when an entry on its way has arrived.
+_COMMANDED = """
+WITH concerned AS (
+    SELECT p.account_id FROM position p WHERE p.protection <> 'closed' AND p.symbol = $3 AND p.account_id > $2
+    UNION
+    SELECT i.account_id FROM intent i
+    WHERE i.signal_id = ANY($5::bigint[]) AND i.account_id > $2 AND i.state = 'queued'
+      AND NOT EXISTS (SELECT FROM outcome o WHERE o.signal_id = i.signal_id AND o.account_id = i.account_id)
+)
+SELECT a.account_id, a.user_id, a.venue, a.environment, a.egress, a.status, a.paused, a.reduce_only, a.hedge_mode,
+       a.leverage, a.stop_multiplier, a.target_multiplier, a.position_size_pct, a.max_positions, a.cooldown_min,
+       a.daily_loss_limit, a.allowed_symbols, a.denied_symbols,
+       NULL::numeric AS wallet_balance, NULL::numeric AS available_balance, NULL::timestamptz AS read_at
+FROM concerned c
+CROSS JOIN LATERAL (SELECT * FROM account a WHERE a.account_id = c.account_id LIMIT 1) a
+CROSS JOIN LATERAL (SELECT m.scope, m.key FROM control_command m WHERE m.command_id = $1 LIMIT 1) m
+WHERE is_covered(m.scope, m.key, a.account_id, a.user_id, a.venue, a.environment)
+ORDER BY a.account_id LIMIT $4
 """
 _FOLLOWERS_OF_BOTH = _FOLLOWERS.format(environment="")
 _FOLLOWERS_OF_ONE = _FOLLOWERS.format(environment="AND a.environment = $4")
@@ -157,6 +176,10 @@ class PostgresPlanPage:
         return [row["signal_id"] for row in await self._connection.fetch(_OTHERS_OPEN, self._signal_id)]
 
     async def accounts(self, environment: Environment | None, after: AccountId, limit: int) -> list[asyncpg.Record]:
+        command_id = self.signal["command_id"]
+        if command_id is not None:
+            coming = await self.others_open()
+            return await self._connection.fetch(_COMMANDED, command_id, after, self.signal["symbol"], limit, coming)
         source_id = self.signal["source_id"]
         if environment is None:
             return await self._connection.fetch(_FOLLOWERS_OF_BOTH, source_id, after, limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.ids import AccountId, SourceId
@@ -35,13 +36,57 @@ class SourceRow:
     """How long a bar of its chart lasts, for bodies that tell when their bar opened and nothing else."""
 
 
+_SHOWN = """
+SELECT s.source_id, s.name, s.kind, s.enabled, s.signals_per_hour, s.dedup_window_s, s.chart_interval_s,
+       s.allowed_addresses::text[] AS allowed_addresses,
+       (SELECT count(*) FROM follow f WHERE f.source_id = s.source_id) AS followers,
+       (SELECT count(*) FROM signal g WHERE g.source_id = s.source_id) AS signals,
+       (SELECT max(g.received_at) FROM signal g WHERE g.source_id = s.source_id) AS last_signal_at
+FROM source s WHERE NOT s.internal AND
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSource:
+    """A source as operators see it, without its secret."""
+
+    source_id: SourceId
+    name: str
+    kind: str
+    enabled: bool
+    signals_per_hour: int
+    dedup_window_s: int
+    chart_interval_s: int | None
+    allowed_addresses: tuple[str, ...]
+    followers: int
+    signals: int
+    last_signal_at: datetime | None
+
+
+async def list_shown(conn: Connection, after: SourceId, limit: int) -> list[ShownSource]:
+    """Return a page of sources by ascending id, those above ``after``."""
+    rows = await conn.fetch(_SHOWN + "s.source_id > $1 ORDER BY s.source_id LIMIT $2", after, limit)
+    return [ShownSource(**{**dict(row), "allowed_addresses": tuple(row["allowed_addresses"])}) for row in rows]
+
+
+async def read_shown(conn: Connection, source_id: SourceId) -> ShownSource | None:
+    row = await conn.fetchrow(_SHOWN + "s.source_id = $1", source_id)
+    return None if row is None else ShownSource(**{**dict(row), "allowed_addresses": tuple(row["allowed_addresses"])})
+
+
+async def set_hourly_limit(conn: Connection, name: str, signals_per_hour: int) -> bool:
+    """Let a source send so many signals an hour from one address."""
+    done = await conn.execute("UPDATE source SET signals_per_hour = $2 WHERE name = $1", name, signals_per_hour)
+    return bool(done == "UPDATE 1")
+
+
 async def load_sources(conn: Connection) -> list[SourceRow]:
     """Return every source, the disabled ones too."""
     rows = await conn.fetch(
         """
         SELECT source_id, name, enabled, secret_sha256, sealed_hmac_key, allowed_addresses::text[] AS allowed_addresses,
                signals_per_hour, instruments, chart_interval_s
-        FROM source ORDER BY source_id LIMIT $1
+        FROM source WHERE NOT internal ORDER BY source_id LIMIT $1
         """,
         MAX_SOURCES,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marketbot.accounts.api_token import NewToken
+from marketbot.domain.audit_entry import Action, Actor, AuditEntry
 from marketbot.domain.ids import UserId
 from marketbot.domain.scope import Scope
 from marketbot.store.pool import Connection
@@ -123,6 +124,12 @@ async def revoke_any_token(connection: Connection, token_id: int) -> TokenRow | 
     """End anybody's token; the operator's command."""
     row = await connection.fetchrow(_REVOKE_ANY, token_id)
     return None if row is None else _row(row)
+
+
+def token_made(actor: Actor, row: TokenRow) -> AuditEntry:
+    """Return what the audit trail says of a new token: what it opens and how long, nothing of the token."""
+    facts = {"user_id": row.user_id, "scopes": " ".join(row.scopes), "expires": row.expires_at is not None}
+    return AuditEntry(Action.TOKEN_MADE, actor, "token", str(row.token_id), facts)
 
 
 def _row(row: object) -> TokenRow:

@@ -30,6 +30,11 @@ FROM account a LEFT JOIN account_reading r ON r.account_id = a.account_id AND r.
 LIST_OWN = f"{_ACCOUNTS} WHERE a.user_id = $1 AND a.account_id > $2 ORDER BY a.account_id LIMIT $3"
 READ_OWN = f"{_ACCOUNTS} WHERE a.account_id = $1 AND a.user_id = $2"
 LIST_ALL = f"{_ACCOUNTS} WHERE a.account_id > $1 ORDER BY a.account_id LIMIT $2"
+PAUSE_OWN = """
+WITH changed AS (
+    UPDATE account SET paused = $2, changed_at = clock_timestamp() WHERE user_id = $1 AND paused <> $2 RETURNING account_id)
+SELECT count(*) FROM changed
+"""
 
 ME = """
 SELECT u.user_id, u.name, u.created_at,
@@ -131,3 +136,11 @@ async def change_settings(connection: Connection, user_id: UserId, account_id: A
         return False
     await connection.execute("SELECT pg_notify($1, $2)", ACCOUNT_CHANNEL, str(user_id))
     return True
+
+
+async def pause_own_accounts(connection: Connection, user_id: UserId, *, paused: bool) -> int:
+    """Pause all accounts of a user, or let them trade again, and tell every process; return how many were otherwise before."""
+    changed: int = await connection.fetchval(PAUSE_OWN, user_id, paused)
+    if changed:
+        await connection.execute("SELECT pg_notify($1, $2)", ACCOUNT_CHANNEL, str(user_id))
+    return changed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
 from marketbot.domain.policy import Policy
 from marketbot.domain.trading_state import Switches
+from marketbot.store.control_commands import acknowledge, unseen_commands
 from marketbot.store.listen import Listener
 from marketbot.store.policy import read_policy
 from marketbot.store.pool import Pool, is_unavailable
@@ -23,8 +25,9 @@ log = structlog.get_logger(__name__)
 class Controls:
     """A switch takes effect here within a nudge, at worst within ``POLL_S``; while the store is away the last ones hold."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, worker: Callable[[], int | None] = lambda: None) -> None:
         self._pool = pool
+        self._worker = worker
         self._switches = Switches({})
         self._policy = Policy()
 
@@ -38,9 +41,14 @@ class Controls:
         return timedelta(seconds=self._policy.execution_window_s)
 
     async def read(self) -> None:
+        """Read both, and acknowledge the commands that this is the first reading of: what was written before it, it has seen."""
+        worker = self._worker()
+        unseen = [] if worker is None else await unseen_commands(self._pool, worker)
         async with self._pool.acquire() as connection:
             self._switches = await read_switches(connection)
             self._policy = await read_policy(connection)
+        if worker is not None and unseen:
+            await acknowledge(self._pool, worker, unseen)
 
     async def run(self, listener: Listener) -> None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from marketbot.cli.doctor.finding import Finding, advice, fine, wrong
+from marketbot.store.audit_trail import verify
 from marketbot.store.pool import Connection
 from marketbot.store.user_wall import find_wall, sees_all_rows
 
@@ -14,6 +15,8 @@ UNPROTECTED_AGE_S = 10
 STUCK_AGE_S = 180
 CONNECTIONS_SHARE = 0.8
 NAMES_SHOWN = 5
+ENTRIES_PROVEN = 5_000
+"""Of the audit trail, the latest; `marketbot trail verify` proves all."""
 
 _SERVER = """
 SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_name,
@@ -36,7 +39,8 @@ WHERE (g.state <> 'settled' OR g.settled_at > clock_timestamp() - interval '1 da
 _STUCK = "SELECT count(*) FROM signal WHERE state <> 'settled' AND received_at < clock_timestamp() - make_interval(secs => $1)"
 _SWITCHES = "SELECT scope::text, key, state::text FROM switch WHERE state <> 'active' ORDER BY scope, key"
 _HOMELESS = "SELECT count(*) FROM account WHERE egress >= $1"
-_SOURCES = "SELECT count(*) FILTER (WHERE enabled) AS enabled, count(*) AS all FROM source"
+_LAST_ENTRY = "SELECT coalesce(max(entry_id), 0) FROM audit_entry"
+_SOURCES = "SELECT count(*) FILTER (WHERE enabled) AS enabled, count(*) AS all FROM source WHERE NOT internal"
 
 
 async def check_records(connection: Connection, egresses: int) -> AsyncIterator[Finding]:
@@ -77,6 +81,7 @@ async def check_records(connection: Connection, egresses: int) -> AsyncIterator[
         "Start the service if it does not run; see `marketbot signal list` and the engine's log.",
     )
     yield await _switches(connection)
+    yield await _trail(connection)
 
 
 async def _server(connection: Connection) -> Finding:
@@ -150,3 +155,15 @@ async def _switches(connection: Connection) -> Finding:
         return fine("switches", "Nothing is halted.")
     named = ", ".join(f"{row['scope']} {row['key']}".strip() + f" is {row['state']}" for row in rows)
     return advice("switches", f"{named}.", "`marketbot resume SCOPE KEY` takes it back.")
+
+
+async def _trail(connection: Connection) -> Finding:
+    last: int = await connection.fetchval(_LAST_ENTRY)
+    proof = await verify(connection, max(0, last - ENTRIES_PROVEN))
+    if not proof.holds:
+        return wrong(
+            "audit trail",
+            f"Entry {proof.broken_at} is not as it was written: {proof.fault}.",
+            "Somebody changed the trail's rows in the database: docs/RUNBOOK.md, Who did that?",
+        )
+    return fine("audit trail", f"The latest {proof.entries} entries are as they were written.")

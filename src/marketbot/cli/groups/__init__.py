@@ -5,6 +5,7 @@ What a command does stands in its own module of ``cli``, imported only when it i
 
 from __future__ import annotations
 
+from marketbot.cli import oversight
 from marketbot.cli.groups import accounts, backups, jobs, notices, people, policy, signals, sources, tokens, users
 
 GROUPS = {
@@ -18,4 +19,6 @@ GROUPS = {
     "jobs": jobs.group,
     "notices": notices.group,
     "policy": policy.group,
+    "trail": oversight.trail,
+    "controls": oversight.controls,
 }
