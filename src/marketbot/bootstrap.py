@@ -14,6 +14,7 @@ import orjson
 from marketbot.accounts.balances import BalanceRefresh
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.safe import Safe
 from marketbot.cache.events import EventBus
 from marketbot.cache.namespaces import SharedTables
 from marketbot.cache.shared import Shared
@@ -46,6 +47,7 @@ from marketbot.store.planning import PostgresPlanning
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.runs import load_guards
 from marketbot.store.workers import ensure_alive
+from marketbot.vault.kek import NoKek, open_kek
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from marketbot.venues.wire import HandshakeRoom
@@ -195,7 +197,8 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     pool = await open_pool(dsn, name=f"engine {process.instance}", size=settings.engine_pool_size, admit=admit)
     installation = await open_installation(pool, settings.profile)
     vault = Vault.from_file(settings.vault_key_file)
-    keyring = Keyring(pool, vault)
+    safe = await _safe(settings, pool, vault)
+    keyring = Keyring(pool, safe)
     controls = Controls(pool)
     presence = Presence(dsn, pool, process, ownership)
     bans = BanNews(pool)
@@ -307,6 +310,19 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         shared=shared,
         jobs=JobRunner(pool, kinds, clock, lambda: ownership.worker),
     )
+
+
+async def _safe(settings: Settings, pool: Pool, vault: Vault) -> Safe:
+    """Open the safe in an executor; any other process has none that opens. A key is made for an installation that never had one: where
+    something is wrapped already, a fresh key would be the wrong one.
+
+    Raises:
+        VaultError: the key-encryption key is missing or cannot be used.
+    """
+    if Role.EXECUTOR not in settings.roles:
+        return Safe(vault, NoKek())
+    make = not await pool.fetchval("SELECT EXISTS (SELECT FROM data_key) OR EXISTS (SELECT FROM box_key)")
+    return Safe(vault, open_kek(settings.data_dir, make=make))
 
 
 def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Path | None]:

@@ -249,7 +249,11 @@ class Settings(BaseSettings):
 
     @property
     def vault_key_file(self) -> Path:
-        return self.data_dir / "vault.key"
+        return self.vault_key_file_in(self.data_dir)
+
+    @staticmethod
+    def vault_key_file_in(data_dir: Path) -> Path:
+        return data_dir / "vault.key"
 
     @property
     def operator_token_file(self) -> Path:

@@ -11,6 +11,7 @@ from rich.progress import Progress, TaskID
 
 from marketbot.accounts.connect import object_to
 from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.safe import open_safe
 from marketbot.bootstrap import SimulatorUnknownError, simulator_urls
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
@@ -28,7 +29,6 @@ from marketbot.ports import Credential, VenueClient
 from marketbot.settings import Settings
 from marketbot.store.pool import open_pool
 from marketbot.supervisor.endpoints import Endpoints
-from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 
 ACCOUNTS_MAX = 10_000
@@ -95,7 +95,7 @@ async def _check_all(output: Output, store: StoreSession, rows: Sequence[Any], l
     settings = _running(store)
     try:
         urls, ca_file = simulator_urls(settings)
-        vault = await asyncio.to_thread(Vault.from_file, settings.vault_key_file)
+        safe = await asyncio.to_thread(open_safe, settings, make=False)
     except SimulatorUnknownError as error:
         raise CommandFailed(FailureReason.SERVICE_NOT_RUNNING, "The simulator does not run: start `marketbot up`.") from error
     except MarketBotError as error:
@@ -103,7 +103,7 @@ async def _check_all(output: Output, store: StoreSession, rows: Sequence[Any], l
     markets = {Market(Venue(row["venue"]), Environment(row["environment"])) for row in rows}
     pool = await open_pool(store.dsn, name="account check", size=2)
     try:
-        credentials = await Keyring(pool, vault).credentials([AccountId(row["account_id"]) for row in rows])
+        credentials = await Keyring(pool, safe).credentials([AccountId(row["account_id"]) for row in rows])
     finally:
         await pool.close()
     egress = settings.egress_addresses or (None,)

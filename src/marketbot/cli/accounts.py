@@ -10,12 +10,12 @@ from rich.console import Console
 from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import Problem
+from marketbot.accounts.safe import open_safe
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import egresses_of, open_store
 from marketbot.domain.errors import MarketBotError
 from marketbot.settings import Settings
-from marketbot.vault.vault import Vault
 
 PROBLEMS_SHOWN_MAX = 50
 
@@ -40,10 +40,10 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
     async with open_store(settings, create=True) as store:
         output.mark(store.profile)
         try:
-            vault = Vault.from_file(settings.vault_key_file)
+            safe = open_safe(settings)
         except (MarketBotError, OSError) as error:
-            raise CommandFailed(FailureReason.REFUSED, f"The vault's key cannot be used: {error}") from error
-        imported = await import_accounts(store.connection, vault, read.records, egresses=egresses_of(settings))
+            raise CommandFailed(FailureReason.REFUSED, f"The keys that seal accounts' keys cannot be used: {error}") from error
+        imported = await import_accounts(store.connection, safe, read.records, egresses=egresses_of(settings))
     problems = (*read.problems, *imported.problems)
     document = {
         "created": imported.created,
