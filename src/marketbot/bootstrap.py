@@ -13,6 +13,8 @@ import orjson
 
 from marketbot.accounts.balances import BalanceRefresh
 from marketbot.accounts.connector import Connector
+from marketbot.accounts.key_checks import KeyChecks
+from marketbot.accounts.key_keeper import KeyKeeper
 from marketbot.accounts.keyring import Keyring
 from marketbot.accounts.safe import Safe
 from marketbot.cache.events import EventBus
@@ -27,6 +29,7 @@ from marketbot.domain.venue import Environment, Market, Profile, Venue
 from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
+from marketbot.jobs.key_expiry import key_expiry_kind
 from marketbot.jobs.kinds import Kinds
 from marketbot.jobs.notices import notice_kind, unprotected_kind
 from marketbot.jobs.retention import Retention, retention_kind
@@ -66,7 +69,7 @@ from marketbot.workers.plan import run_planner
 from marketbot.workers.presence import Presence
 from marketbot.workers.process import this_process, ways_out
 
-CHANNELS = ("signal", "chunk", "control", "account", "account", "job")
+CHANNELS = ("signal", "chunk", "control", "account", "account", "account", "job")
 """One listener for each loop that waits for nudges: a nudge taken by one must not be missed by another."""
 KEYRING_POLL_S = 1.0
 MAX_HANDSHAKES = 8
@@ -79,7 +82,10 @@ supervisor waits twice as long before it kills."""
 NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets", "jobs"})
 PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauges", "live"})
 EXECUTORS_LOOPS = frozenset(
-    {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live"}
+    {
+        *("dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live"),
+        *("key_boxes", "key_checks"),
+    }
 )
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
 """An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, no keeper's."""
@@ -111,6 +117,8 @@ class Engine:
     connector: Connector
     sweep: Sweep
     balances: BalanceRefresh
+    key_keeper: KeyKeeper
+    key_checks: KeyChecks
     locks: AccountLocks
     jobs: JobRunner
     live: LiveNotes
@@ -166,7 +174,7 @@ class Engine:
             await self.shared.close()
 
     def _loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        plan, work, control, account, connecting, job = self.listeners
+        plan, work, control, account, connecting, boxes, job = self.listeners
         return {
             "planner": lambda: run_planner(self.planner, plan),
             "dispatcher": lambda: self.dispatcher.run(work),
@@ -179,6 +187,8 @@ class Engine:
             "balances": self.balances.run,
             "keyring": lambda: _refresh_keyring(self.keyring),
             "jobs": lambda: self.jobs.run(job),
+            "key_boxes": lambda: self.key_keeper.run(boxes),
+            "key_checks": self.key_checks.run,
             "live": self.live.run,
         }
 
@@ -273,6 +283,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             retention_kind(pool, retention),
             notice_kind(pool, vault, Courier(loopback=loopback), clock, loopback=loopback),
             unprotected_kind(pool),
+            key_expiry_kind(pool),
         ]
     )
     return Engine(
@@ -305,6 +316,8 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         ),
         sweep=Sweep(reconciler, pool, clients, data.prices, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
         balances=BalanceRefresh(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership),
+        key_keeper=KeyKeeper(pool, safe, clock, lambda: ownership.worker, tell=live),
+        key_checks=KeyChecks(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership, tell=live),
         locks=locks,
         live=live,
         shared=shared,

@@ -13,6 +13,7 @@ from marketbot.domain.breaker import BreakerState
 from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
+from marketbot.domain.key_reason import KeyReason
 from marketbot.domain.limits import Check, Verdict
 from marketbot.domain.live import Changed
 from marketbot.domain.position import RestingOrder, VenuePosition
@@ -208,14 +209,14 @@ class AccountReading:
 
 @dataclass(frozen=True, slots=True)
 class KeyReading:
-    """What a venue says an API key may do. ``problem`` is set when it must not be used, in plain English."""
+    """What a venue says an API key may do. ``problem`` is set when it must not be used. ``expires_at``: where the venue tells it."""
 
     can_trade: bool
     can_withdraw: bool
     position_mode: PositionMode
     ip_restricted: bool | None = None
     expires_at: datetime | None = None
-    problem: str | None = None
+    problem: KeyReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from marketbot.accounts.handover import Secrets
 from marketbot.accounts.records import AccountRecord, Problem
-from marketbot.accounts.safe import OpenKey, Safe, Sealed, Secrets
+from marketbot.accounts.safe import OpenKey, Safe, Sealed
 from marketbot.domain.ids import AccountId, SourceId, UserId
 from marketbot.domain.venue import Market
 from marketbot.store import accounts as rows

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from marketbot.accounts.handover import PAIR_AAD, Secrets
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.ports import KeyWrapper
 from marketbot.settings import Settings
@@ -21,17 +22,6 @@ from marketbot.vault.box import make_pair
 from marketbot.vault.kek import open_kek
 from marketbot.vault.sealing import Part, credential_aad, data_key_aad, data_key_of, open_value, seal_value
 from marketbot.vault.vault import KEY_BYTES, Vault, VaultError, account_aad
-
-BOX_AAD = b"box-key"
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """A credential in clear. Python cannot wipe memory: it is dropped, not overwritten."""
-
-    api_key: bytes = field(repr=False)
-    secret: bytes = field(repr=False)
-    passphrase: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +125,8 @@ class Safe:
     async def new_box_key(self, connection: Connection) -> None:
         """Make the pair that users' keys are sealed to from now on. In a transaction that holds ``lock_keys``."""
         private, public = make_pair()
-        wrapped = await self.kek.wrap(private, aad=BOX_AAD)
-        await data_keys.add_box_key(connection, self.vault.seal(public, aad=BOX_AAD), wrapped)
+        wrapped = await self.kek.wrap(private, aad=PAIR_AAD)
+        await data_keys.add_box_key(connection, self.vault.seal(public, aad=PAIR_AAD), wrapped)
 
     async def _unwrap(self, key: DataKey) -> bytes:
         return await self.kek.unwrap(key.wrapped, aad=data_key_aad(key.user_id))

@@ -10,6 +10,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from marketbot.api.account_keys import account_keys_router
 from marketbot.api.accounts import accounts_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
@@ -21,6 +22,7 @@ from marketbot.api.limits import AddressLimit
 from marketbot.api.live_hub import LiveHub
 from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
+from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
@@ -90,6 +92,8 @@ def create_app(
             "trusted_proxies": trusted,
             "vault": safe,
             "notices_to_loopback": settings.notices_to_loopback,
+            "egress": settings.egress_addresses,
+            "accounts_per_user": settings.accounts_per_user,
         }
     )
 
@@ -116,6 +120,8 @@ def create_app(
             operator_users_router(),
             operator_tokens_router(),
             accounts_router(),
+            account_keys_router(),
+            operator_keys_router(),
             trades_router(),
             tokens_router(),
             events_router(),

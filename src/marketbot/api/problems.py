@@ -37,6 +37,12 @@ class ApiReason(StrEnum):
     USER_DISABLED = "USER_DISABLED"
     ALREADY_EXISTS = "ALREADY_EXISTS"
     TOKEN_LIMIT_REACHED = "TOKEN_LIMIT_REACHED"  # noqa: S105
+    ACCOUNT_LIMIT_REACHED = "ACCOUNT_LIMIT_REACHED"
+    KEY_IN_USE = "KEY_IN_USE"
+    KEY_REVOKED = "KEY_REVOKED"
+    ACCOUNT_BUSY = "ACCOUNT_BUSY"
+    ACCOUNT_DISCONNECTED = "ACCOUNT_DISCONNECTED"
+    ENGINE_AWAY = "ENGINE_AWAY"
     JSON_EXPECTED = "JSON_EXPECTED"
     JSON_MALFORMED = "JSON_MALFORMED"
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
@@ -81,6 +87,12 @@ _API_STATUS = {
     ApiReason.USER_DISABLED: 403,
     ApiReason.ALREADY_EXISTS: 409,
     ApiReason.TOKEN_LIMIT_REACHED: 409,
+    ApiReason.ACCOUNT_LIMIT_REACHED: 409,
+    ApiReason.KEY_IN_USE: 409,
+    ApiReason.KEY_REVOKED: 409,
+    ApiReason.ACCOUNT_BUSY: 409,
+    ApiReason.ACCOUNT_DISCONNECTED: 409,
+    ApiReason.ENGINE_AWAY: 503,
     ApiReason.JSON_EXPECTED: 415,
     ApiReason.JSON_MALFORMED: 400,
     ApiReason.BODY_TOO_LARGE: 413,
@@ -120,6 +132,32 @@ _API_TEXT = {
     ApiReason.TOKEN_LIMIT_REACHED: (
         "There are too many tokens. Revoke one that is not used any more.",
         "Há tokens demais. Revogue um que não seja mais usado.",
+    ),
+    ApiReason.ACCOUNT_LIMIT_REACHED: (
+        "You have as many accounts as you may. Disconnect one that is not used any more, or ask the operator.",
+        "Você já tem o máximo de contas. Desconecte uma que não seja mais usada ou fale com o operador.",
+    ),
+    ApiReason.KEY_IN_USE: (
+        "This key is connected already. Every account needs a key of its own.",
+        "Esta chave já está conectada. Cada conta precisa de uma chave própria.",
+    ),
+    ApiReason.KEY_REVOKED: (
+        "This key was withdrawn from use. Delete it at the venue and make another.",
+        "Esta chave foi retirada de uso. Apague-a na corretora e crie outra.",
+    ),
+    ApiReason.ACCOUNT_BUSY: (
+        "The account holds positions, or orders are on their way. Close them first; force=true disconnects it all the same, and what is"
+        " open is then yours to watch.",
+        "A conta tem posições abertas ou ordens em andamento. Feche-as primeiro; force=true desconecta mesmo assim, e o que estiver aberto"
+        " fica por sua conta.",
+    ),
+    ApiReason.ACCOUNT_DISCONNECTED: (
+        "The account is disconnected. Give it a key to connect it again.",
+        "A conta está desconectada. Informe uma chave para conectá-la de novo.",
+    ),
+    ApiReason.ENGINE_AWAY: (
+        "No engine has ever run here, so there is nobody to hand a key to. Start the engine, or send again shortly.",
+        "Nenhum motor rodou aqui ainda, e não há a quem entregar uma chave. Inicie o motor ou envie novamente em instantes.",
     ),
     ApiReason.JSON_EXPECTED: ("Send the body as application/json.", "Envie o corpo como application/json."),
     ApiReason.JSON_MALFORMED: ("The body is not a JSON object.", "O corpo não é um objeto JSON."),

@@ -158,7 +158,9 @@ async def new_account_ids(connection: Connection, count: int) -> list[AccountId]
 async def keys_in_use(connection: Connection, fingerprints: Sequence[bytes]) -> dict[bytes, tuple[UserId, str]]:
     """Return which of the keys are connected already, with the (user, label) of their account."""
     rows = await connection.fetch(
-        "SELECT api_key_fingerprint, user_id, label FROM account WHERE api_key_fingerprint = ANY ($1::bytea[])",
+        """SELECT api_key_fingerprint, user_id, label FROM account WHERE api_key_fingerprint = ANY ($1::bytea[])
+           UNION ALL SELECT b.fingerprint, a.user_id, a.label FROM key_box b JOIN account a USING (account_id)
+           WHERE b.fingerprint = ANY ($1::bytea[])""",
         list(fingerprints),
     )
     return {row["api_key_fingerprint"]: (UserId(row["user_id"]), row["label"]) for row in rows}
@@ -253,10 +255,21 @@ async def accounts_to_connect(
     ]
 
 
-async def quarantine_accounts(pool: Pool, reasons: Mapping[AccountId, tuple[UserId, str]]) -> None:
-    """Stop accounts from trading until their keys are replaced; each with its user and what that one reads about it."""
-    for account_id, (user_id, reason) in reasons.items():
-        await pool.execute(QUARANTINE, account_id, user_id, reason)
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Why an account must stop: in English, and as the reason and facts that its owner reads in their own language."""
+
+    account_id: AccountId
+    user_id: UserId
+    reason: str
+    code: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+async def quarantine_accounts(pool: Pool, quarantines: Iterable[Quarantine]) -> None:
+    """Stop accounts from trading until their keys are replaced."""
+    for each in quarantines:
+        await pool.execute(QUARANTINE, each.account_id, each.user_id, each.reason, each.code, dict(each.facts))
 
 
 async def note_modes(pool: Pool, account_ids: Sequence[AccountId], *, hedge_mode: bool) -> None:
@@ -271,7 +284,8 @@ async def note_modes(pool: Pool, account_ids: Sequence[AccountId], *, hedge_mode
 async def mark_ready(pool: Pool, account_ids: Sequence[AccountId]) -> None:
     """Let connected accounts trade; one that was quarantined meanwhile stays so."""
     await pool.execute(
-        "UPDATE account SET status = 'ready', status_reason = NULL WHERE account_id = ANY ($1::bigint[]) AND status = 'connecting'",
+        """UPDATE account SET status = 'ready', status_reason = NULL, status_code = NULL, status_facts = NULL
+           WHERE account_id = ANY ($1::bigint[]) AND status = 'connecting'""",
         list(account_ids),
     )
 

@@ -17,12 +17,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from marketbot.ports import Wrapped
+from marketbot.settings import KEK_FILE_VARIABLE, KEK_VARIABLE
 from marketbot.store.embedded.data_dir import write_private
 from marketbot.vault.vault import KEY_BYTES, NONCE_BYTES, VaultError
 
-KEK_VARIABLE = "MARKETBOT_KEK"
-KEK_FILE_VARIABLE = "MARKETBOT_KEK_FILE"
-KEK_VARIABLES = (KEK_VARIABLE, KEK_FILE_VARIABLE)
 KEK_FILE_NAME = "kek.key"
 MAX_KEKS = 16
 """Keys in one source: the current one, and those that older wrappings and backups need."""

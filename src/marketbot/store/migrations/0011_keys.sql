@@ -72,11 +72,15 @@ CREATE FUNCTION data_key_of(sealed bytea) RETURNS bigint IMMUTABLE STRICT PARALL
 RETURN CASE WHEN length(sealed) > 9 AND get_byte(sealed, 0) = 2
             THEN ('x' || encode(substring(sealed FROM 2 FOR 8), 'hex'))::bit(64)::bigint END;
 
--- Whether another account has this key already, anybody's: a user sees their own rows alone.
-CREATE FUNCTION key_is_taken(key_fingerprint bytea, but_account_id bigint) RETURNS boolean STABLE LANGUAGE sql
+-- Why a key may not be connected to an account (none: to a new one): another account has it already, anybody's, or it was revoked. A user
+-- sees their own rows alone, and of no key its fingerprint.
+CREATE FUNCTION key_objection(key_fingerprint bytea, for_account_id bigint) RETURNS text STABLE LANGUAGE sql
     SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT EXISTS (SELECT FROM account WHERE api_key_fingerprint = key_fingerprint AND account_id IS DISTINCT FROM but_account_id)
-        OR EXISTS (SELECT FROM key_box WHERE fingerprint = key_fingerprint AND account_id IS DISTINCT FROM but_account_id)
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM account WHERE api_key_fingerprint = key_fingerprint AND status_code = 'KEY_REVOKED') THEN 'revoked'
+        WHEN EXISTS (SELECT FROM account WHERE api_key_fingerprint = key_fingerprint AND account_id IS DISTINCT FROM for_account_id)
+          OR EXISTS (SELECT FROM key_box WHERE fingerprint = key_fingerprint AND account_id IS DISTINCT FROM for_account_id) THEN 'taken'
+    END
 $$;
 
 -- The way out with the fewest accounts of a market, the first of several.
@@ -137,12 +141,12 @@ DECLARE
     role_name CONSTANT text := (SELECT w.role_name FROM user_wall w);
     -- A user connects accounts and takes keys away; no right reads anything sealed.
     rights CONSTANT text[] := ARRAY[
-        'SELECT (account_id, user_id, fingerprint, requested_at) ON key_box',
+        'SELECT (account_id, user_id, requested_at) ON key_box',
         'INSERT (account_id, user_id, box_key_id, sealed, fingerprint), DELETE ON key_box',
         'SELECT (account_id, user_id, asked_at, checked_at, code, facts, ip_restricted, expires_at) ON key_check',
         'INSERT (account_id, user_id, asked_at), UPDATE (asked_at) ON key_check',
         'SELECT (box_key_id, public_sealed, retired_at) ON box_key',
-        'SELECT (api_key_fingerprint, status_code, status_facts, disconnected_at) ON account',
+        'SELECT (status_code, status_facts, disconnected_at) ON account',
         'INSERT (user_id, label, venue, environment, api_key_fingerprint, egress) ON account',
         'INSERT (source_id, account_id) ON follow'];
     granted text;
