@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 
 from marketbot.accounts.balances import BalanceRefresh
 from marketbot.accounts.connector import Connector
@@ -42,6 +43,7 @@ from marketbot.ports import VenueClient
 from marketbot.reconciliation.reconcile import Reconciler
 from marketbot.reconciliation.sweep import Sweep
 from marketbot.settings import Role, Settings
+from marketbot.store.data_keys import any_wrapped
 from marketbot.store.installation import Installation, open_installation
 from marketbot.store.instruments import replace_known_symbols
 from marketbot.store.journal import PostgresJournal
@@ -50,7 +52,7 @@ from marketbot.store.planning import PostgresPlanning
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.runs import load_guards
 from marketbot.store.workers import ensure_alive
-from marketbot.vault.kek import NoKek, open_kek
+from marketbot.vault.kek import KekMissing, NoKek, open_kek
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from marketbot.venues.wire import HandshakeRoom
@@ -90,6 +92,9 @@ EXECUTORS_LOOPS = frozenset(
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
 """An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, no keeper's."""
 LOOPS = {Role.PLANNER: PLANNERS_LOOPS, Role.EXECUTOR: EXECUTORS_LOOPS, Role.KEEPER: KEEPERS_LOOPS}
+
+
+log = structlog.get_logger(__name__)
 
 
 class SimulatorUnknownError(MarketBotError):
@@ -326,16 +331,22 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
 
 
 async def _safe(settings: Settings, pool: Pool, vault: Vault) -> Safe:
-    """Open the safe in an executor; any other process has none that opens. A key is made for an installation that never had one: where
-    something is wrapped already, a fresh key would be the wrong one.
+    """Open the safe in an executor; any other process has none that opens. An installation of an earlier version has nothing wrapped yet:
+    its keys are the vault's, and it trades on until it is given a key-encryption key. An engine never makes one, for it may live in a
+    container whose files die with it.
 
     Raises:
-        VaultError: the key-encryption key is missing or cannot be used.
+        VaultError: the key-encryption key cannot be used, or is missing where something is wrapped by it.
     """
     if Role.EXECUTOR not in settings.roles:
         return Safe(vault, NoKek())
-    make = not await pool.fetchval("SELECT EXISTS (SELECT FROM data_key) OR EXISTS (SELECT FROM box_key)")
-    return Safe(vault, open_kek(settings.data_dir, make=make))
+    try:
+        return Safe(vault, open_kek(settings.data_dir))
+    except KekMissing:
+        if await any_wrapped(pool):
+            raise
+        log.warning("kek_missing", meaning="nobody can connect an account: `marketbot keys init` makes a key-encryption key")
+        return Safe(vault, NoKek())
 
 
 def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Path | None]:

@@ -60,7 +60,7 @@ class KeyKeeper:
         self._clock = clock
         self._worker = worker
         self._tell = tell
-        self._resealed_at_s = float("-inf")
+        self._resealed_at_s = self._said_at_s = float("-inf")
         self._shut = _Shut()
         self.opened = 0
 
@@ -73,12 +73,18 @@ class KeyKeeper:
             try:
                 await self.run_once()
             except VaultError as error:
-                log.error("keys_not_kept", error=str(error))
+                self._say(error)
             except Exception as error:
                 if not is_unavailable(error):
                     raise
                 log.warning("key_keeper_waits_for_store", error=type(error).__name__)
             await nudges.wait(ACCOUNT_CHANNEL, POLL_S)
+
+    def _say(self, error: VaultError) -> None:
+        now_s = self._clock.monotonic()
+        if now_s - self._said_at_s >= RESEAL_EVERY_S:
+            self._said_at_s = now_s
+            log.error("keys_not_kept", error=str(error))
 
     async def run_once(self) -> int:
         """Open what waits in boxes, and now and then seal a little anew; return how many boxes were opened."""

@@ -19,7 +19,7 @@ from marketbot.store.accounts import SealedKey
 from marketbot.store.data_keys import DataKey
 from marketbot.store.pool import Connection
 from marketbot.vault.box import make_pair
-from marketbot.vault.kek import open_kek
+from marketbot.vault.kek import KekMissing, kek_file, open_kek
 from marketbot.vault.sealing import Part, credential_aad, data_key_aad, data_key_of, open_value, seal_value
 from marketbot.vault.vault import KEY_BYTES, Vault, VaultError, account_aad
 
@@ -130,6 +130,22 @@ class Safe:
 
     async def _unwrap(self, key: DataKey) -> bytes:
         return await self.kek.unwrap(key.wrapped, aad=data_key_aad(key.user_id))
+
+
+async def ensure_kek(connection: Connection, data_dir: Path) -> Path | None:
+    """Make a key-encryption key for an installation that never had one; return where, or None where there is one.
+
+    Raises:
+        KekMissing: something is wrapped already, so a fresh key would be the wrong one; or the file that is named is not there.
+    """
+    try:
+        open_kek(data_dir)
+    except KekMissing:
+        if await data_keys.any_wrapped(connection):
+            raise
+        open_kek(data_dir, make=True)
+        return kek_file(data_dir)
+    return None
 
 
 def open_safe(settings: Settings, *, make: bool = True) -> Safe:

@@ -10,7 +10,7 @@ from rich.console import Console
 from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import Problem
-from marketbot.accounts.safe import open_safe
+from marketbot.accounts.safe import ensure_kek, open_safe
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import egresses_of, open_store
@@ -40,7 +40,8 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
     async with open_store(settings, create=True) as store:
         output.mark(store.profile)
         try:
-            safe = open_safe(settings)
+            made = await ensure_kek(store.connection, settings.data_dir)
+            safe = open_safe(settings, make=False)
         except (MarketBotError, OSError) as error:
             raise CommandFailed(FailureReason.REFUSED, f"The keys that seal accounts' keys cannot be used: {error}") from error
         imported = await import_accounts(store.connection, safe, read.records, egresses=egresses_of(settings))
@@ -53,6 +54,8 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
     }
 
     def human(console: Console) -> None:
+        if made is not None:
+            console.print(f"A key-encryption key was made: {made}. Every engine needs it; without it no exchange key can be read.")
         console.print(f"{imported.created} accounts are new, {imported.changed} changed, {imported.unchanged} were so already.")
         if problems:
             console.print(_problem_lines(problems), markup=False)

@@ -22,6 +22,8 @@ notices = typer.Typer(
 )
 policy = typer.Typer(help="The operator's defaults and bounds for every account.", no_args_is_help=True, rich_markup_mode=None)
 
+keys = typer.Typer(help="What seals accounts' keys: rotation and revocation.", no_args_is_help=True, rich_markup_mode=None)
+
 GROUPS = {
     "signal": signals,
     "accounts": accounts,
@@ -32,6 +34,7 @@ GROUPS = {
     "jobs": jobs,
     "notices": notices,
     "policy": policy,
+    "keys": keys,
 }
 
 
@@ -359,3 +362,67 @@ def policy_set(
     from marketbot.cli.policy import set_policy
 
     run_command(json, data_dir, lambda output, settings: set_policy(output, settings, changes))
+
+
+@keys.command("init")
+def keys_init(json: Json = False, data_dir: DataDir = None) -> None:
+    """Make the key-encryption key of an installation that has none; `marketbot up` does it by itself."""
+    from marketbot.cli.keys import init_keys
+
+    run_command(json, data_dir, init_keys)
+
+
+@keys.command("show")
+def keys_show(json: Json = False, data_dir: DataDir = None) -> None:
+    """Which key-encryption keys are here, and what each wraps."""
+    from marketbot.cli.keys import show_keys
+
+    run_command(json, data_dir, show_keys)
+
+
+@keys.command("rotate-kek")
+def keys_rotate_kek(json: Json = False, data_dir: DataDir = None) -> None:
+    """Wrap every user's data key by a new key-encryption key; the service trades on. Broken off, run it again."""
+    from marketbot.cli.keys import rotate_kek
+
+    run_command(json, data_dir, rotate_kek)
+
+
+@keys.command("retire-kek")
+def keys_retire_kek(
+    kek_id: Annotated[str, typer.Argument(help="As `keys show` names it.")], json: Json = False, data_dir: DataDir = None
+) -> None:
+    """Drop a key-encryption key that wraps nothing any more; older backups may need it."""
+    from marketbot.cli.keys import retire_kek
+
+    run_command(json, data_dir, lambda output, settings: retire_kek(output, settings, kek_id))
+
+
+@keys.command("rotate-data-keys")
+def keys_rotate_data_keys(json: Json = False, data_dir: DataDir = None) -> None:
+    """Seal every account anew under a fresh key of its user; the service trades on. Broken off, run it again."""
+    from marketbot.cli.keys import rotate_data_keys
+
+    run_command(json, data_dir, rotate_data_keys)
+
+
+@keys.command("revoke")
+def keys_revoke(
+    everything: Annotated[bool, typer.Option("--all", help="Every account of everybody.")] = False,
+    user: Annotated[str | None, typer.Option(help="A user's name or number.")] = None,
+    account: Annotated[str | None, typer.Option(help="An account's number.")] = None,
+    drill: Annotated[bool, typer.Option("--drill", help="Do it, measure it, and take it back.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: it cannot be taken back.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Wipe exchange keys that may have leaked, and stop their accounts."""
+    from marketbot.cli.keys import revoke_keys
+
+    run_command(
+        json,
+        data_dir,
+        lambda output, settings: revoke_keys(
+            output, settings, everything=everything, user=user, account=account, drill=drill, yes=yes
+        ),
+    )

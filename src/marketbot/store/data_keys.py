@@ -13,7 +13,7 @@ from marketbot.domain.ids import UserId
 from marketbot.ports import Wrapped
 from marketbot.store.accounts import DataKey
 from marketbot.store.accounts import lock_imports as lock_keys
-from marketbot.store.pool import Connection
+from marketbot.store.pool import Connection, Pool
 
 __all__ = ["BoxKey", "DataKey", "lock_keys"]
 
@@ -135,6 +135,11 @@ async def rewrap_box_key(connection: Connection, box_key_id: int, private: Wrapp
     await connection.execute(
         "UPDATE box_key SET kek_id = $2, private_wrapped = $3 WHERE box_key_id = $1", box_key_id, private.kek_id, private.sealed
     )
+
+
+async def any_wrapped(connection: Connection | Pool) -> bool:
+    """Tell whether there is anything that a key-encryption key is needed for."""
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM data_key) OR EXISTS (SELECT FROM box_key)"))
 
 
 async def keks_in_use(connection: Connection) -> dict[str, int]:
