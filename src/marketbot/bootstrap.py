@@ -52,7 +52,7 @@ from marketbot.store.planning import PostgresPlanning
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.runs import load_guards
 from marketbot.store.workers import ensure_alive
-from marketbot.vault.kek import KekMissing, NoKek, open_kek
+from marketbot.vault.kek import KekMissing, LateKek, NoKek, open_kek
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from marketbot.venues.wire import HandshakeRoom
@@ -332,7 +332,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
 
 async def _safe(settings: Settings, pool: Pool, vault: Vault) -> Safe:
     """Open the safe in an executor; any other process has none that opens. An installation of an earlier version has nothing wrapped yet:
-    its keys are the vault's, and it trades on until it is given a key-encryption key. An engine never makes one, for it may live in a
+    its keys are the vault's, and it trades on, and takes up a key-encryption key when there is one. An engine never makes one, for it may live in a
     container whose files die with it.
 
     Raises:
@@ -346,7 +346,7 @@ async def _safe(settings: Settings, pool: Pool, vault: Vault) -> Safe:
         if await any_wrapped(pool):
             raise
         log.warning("kek_missing", meaning="nobody can connect an account: `marketbot keys init` makes a key-encryption key")
-        return Safe(vault, NoKek())
+        return Safe(vault, LateKek(lambda: open_kek(settings.data_dir)))
 
 
 def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Path | None]:

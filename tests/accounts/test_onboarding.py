@@ -40,7 +40,7 @@ def connector(world: World) -> Connector:
 
 async def form(world: World, **fields: Any) -> dict[str, Any]:
     """Return what a user would send, for an account that there is at the simulator."""
-    at_venue = {key: fields.pop(key) for key in ("can_withdraw", "can_trade", "ip_whitelist") if key in fields}
+    at_venue = {key: fields.pop(key) for key in ("can_withdraw", "can_trade", "ip_whitelist", "balance") if key in fields}
     place = {"venue": fields.pop("venue", "bybit"), "environment": fields.pop("environment", "testnet")}
     [made] = await world.open_at_venue([{**place, "balance": "500", **at_venue}])
     return {"label": "main", **place, "api_key": made["api_key"], "api_secret": made["api_secret"], "follows": [SOURCE], **fields}
@@ -103,6 +103,9 @@ async def test_an_empty_wallet_and_an_open_key_are_told_and_trade(world: World, 
     open_key = await connected(world, ana, environment="mainnet")
     assert (await world.account(open_key))["status"] == "ready"
     assert await world.pool.fetchval("SELECT code FROM key_check WHERE account_id = $1", open_key) == "ADDRESSES_UNRESTRICTED"
+    empty = await connected(world, ana, label="empty", balance="0")
+    assert (await world.account(empty))["status"] == "ready"
+    assert await world.pool.fetchval("SELECT code FROM key_check WHERE account_id = $1", empty) == "BALANCE_EMPTY"
 
 
 async def test_practice_unless_real_money_is_asked_for(world: World, ana: UserId) -> None:

@@ -18,7 +18,6 @@ from marketbot.accounts.safe import Safe, safe_in
 from marketbot.clock import SystemClock
 from marketbot.domain.ids import AccountId
 from marketbot.store.pool import Pool, open_pool
-from marketbot.store.workers import Process, enlist
 from marketbot.vault.kek import add_key, drop_key
 from marketbot.vault.vault import account_aad
 
@@ -91,9 +90,13 @@ async def test_keys_of_an_earlier_version_open_and_are_sealed_anew(pool: Pool, s
 async def test_nothing_is_sealed_anew_while_an_engine_lives_that_could_not_open_it(pool: Pool, safe: Safe) -> None:
     await bring_in(pool, safe)
     await seal_as_before(pool, safe)
-    async with pool.acquire() as connection:
-        old = await enlist(connection, Process(("executor",), "earlier", "here", 1, "1", (0,)))
-        new = await enlist(connection, Process(("executor",), "this", "here", 2, "1", (0,)))
+    old, new = 1, 2
+    for worker in (old, new):
+        await pool.execute(
+            "INSERT INTO worker (worker, roles, instance, place, pid, started, egresses)"
+            " VALUES ($1, '{executor}', 'one', 'here', 1, '1', '{0}')",
+            worker,
+        )
     await KeyKeeper(pool, safe, SystemClock(), lambda: new).run_once()
     assert await by_the_vault(pool) == 7
     await pool.execute("UPDATE worker SET ended_at = clock_timestamp() WHERE worker = $1", old)

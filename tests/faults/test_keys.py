@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import orjson
 import pytest
 from tests.api.conftest import TOKEN, Api, accepts, free_port, until
@@ -24,7 +23,7 @@ from tests.users.crowd import give_token
 from marketbot.accounts import resealing
 from marketbot.accounts.safe import safe_in
 from marketbot.domain.signal import Action
-from marketbot.store.pool import connect
+from marketbot.store.pool import DirectConnection, connect
 from marketbot.vault.kek import add_key, drop_key
 
 BTC, ETH, _ = SYMBOLS
@@ -259,6 +258,6 @@ async def rotate(dsn: str, directory: Path) -> None:
         await connection.close()
 
 
-async def forget(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def forget(connection: DirectConnection) -> None:
     """Make every engine open every key anew."""
     await connection.execute("UPDATE account SET changed_at = clock_timestamp()")

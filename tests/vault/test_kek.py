@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marketbot.vault.kek import MAX_KEKS, Kek, KekMissing, NoKek, add_key, drop_key, kek_id, open_kek
+from marketbot.vault.kek import MAX_KEKS, Kek, KekMissing, LateKek, NoKek, add_key, drop_key, kek_id, open_kek
 from marketbot.vault.vault import VaultError
 
 ONE, TWO = bytes(range(32)), bytes(range(32, 64))
@@ -84,6 +84,16 @@ def test_what_is_no_key_is_refused_and_not_quoted(tmp_path: Path, text: str) -> 
     with pytest.raises(VaultError) as raised:
         open_kek(tmp_path, {"MARKETBOT_KEK": text} if text else {"MARKETBOT_KEK": " "})
     assert not text or text not in str(raised.value)
+
+
+async def test_a_key_that_comes_late_is_found_when_it_is_needed(tmp_path: Path) -> None:
+    late = LateKek(lambda: open_kek(tmp_path, {}))
+    with pytest.raises(KekMissing):
+        await late.wrap(SECRET, aad=b"")
+    made = open_kek(tmp_path, {}, make=True)
+    wrapped = await late.wrap(SECRET, aad=b"")
+    assert await made.unwrap(wrapped, aad=b"") == await late.unwrap(wrapped, aad=b"") == SECRET
+    assert late.current == made.current
 
 
 async def test_a_process_without_keys_opens_and_wraps_nothing() -> None:

@@ -86,7 +86,7 @@ class KeyChecks:
         return sum(await asyncio.gather(*(self._check_page(market) for market in list(self._clients))))
 
     async def _check_page(self, market: Market) -> int:
-        await key_checks.make_asked_due(self._pool, NAME, market, self._owned.where())
+        await key_checks.make_asked_due(self._pool, NAME, EVERY, MAX_ATTEMPTS, market, self._owned.where())
         done = 0
         for job in await account_jobs.due(self._pool, NAME, market, PAGE, self._owned.where()):
             if done:

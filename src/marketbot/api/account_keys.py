@@ -100,7 +100,7 @@ async def put_key(request: ApiRequest) -> Response[bytes]:
 
 
 @post("/v1/accounts/{account_id:int}/test", opt=demands(Scope.ACCOUNTS_WRITE))
-async def test_account(request: ApiRequest) -> Response[bytes]:
+async def post_test(request: ApiRequest) -> Response[bytes]:
     """Have the venue asked anew. 202: the result is the account's ``key_code`` once ``key_checked_at`` is later than ``key_asked_at``."""
     spoken = spoken_by(request)
     account_id = _account_id(request)
@@ -188,6 +188,6 @@ def _problems(problems: list[Problem], spoken: Language) -> Response[bytes]:
 def account_keys_router() -> Router:
     return Router(
         path="/",
-        route_handlers=[post_account, put_key, test_account, delete_account, show_egress, show_venues],
+        route_handlers=[post_account, put_key, post_test, delete_account, show_egress, show_venues],
         before_request=admit,
     )

@@ -13,14 +13,14 @@ from rich.console import Console
 
 from marketbot.accounts import resealing
 from marketbot.accounts.revoking import Revoked, RevokeScope, revoke
-from marketbot.accounts.safe import Safe, ensure_kek, open_safe
+from marketbot.accounts.safe import Safe, ensure_kek
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import StoreSession, open_store
 from marketbot.settings import KEK_VARIABLE, Settings
 from marketbot.store import data_keys
 from marketbot.vault.kek import Kek, add_key, drop_key, kek_file, open_kek
-from marketbot.vault.vault import VaultError
+from marketbot.vault.vault import Vault, VaultError
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM account WHERE api_secret_sealed <> '') AS sealed,
@@ -180,7 +180,6 @@ async def _opened(output: Output, settings: Settings) -> AsyncIterator[tuple[Sto
         output.mark(store.profile)
         try:
             kek = await asyncio.to_thread(open_kek, settings.data_dir)
-            safe = Safe((await asyncio.to_thread(open_safe, settings, make=False)).vault, kek)
-            yield store, kek, safe
+            yield store, kek, Safe(await asyncio.to_thread(Vault.from_file, settings.vault_key_file), kek)
         except VaultError as error:
             raise CommandFailed(FailureReason.REFUSED, f"{error}.") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.venue import Market
 from marketbot.ports import Where
+from marketbot.store.account_jobs import PAUSED_LATER
 from marketbot.store.accounts import ACCOUNT_CHANNEL
 from marketbot.store.pool import Connection, Pool
 
@@ -21,11 +22,15 @@ _SQL = Path(__file__).with_name("sql")
 WRITE = (_SQL / "write_key_checks.sql").read_text()
 WARN = (_SQL / "warn_of_expiring_keys.sql").read_text()
 
+# Long due: a paused account's job waits longer, and its owner wants to know now.
 _ASKED = """
-UPDATE job SET due_at = clock_timestamp(), attempts = 0 FROM key_check c JOIN account a USING (account_id, user_id)
-WHERE job.kind = $1 AND job.account_id = c.account_id AND job.done_at IS NULL AND job.dead_at IS NULL
-  AND c.asked_at IS NOT NULL AND a.status = 'ready' AND a.venue = $2 AND a.environment = $3 AND job.due_at > clock_timestamp()
+INSERT INTO job (kind, key, account_id, every, max_attempts, due_at)
+SELECT $1::text, a.account_id::text, a.account_id, $6::interval, $7, clock_timestamp() - $8::interval
+FROM key_check c JOIN account a USING (account_id, user_id)
+WHERE c.asked_at IS NOT NULL AND a.status = 'ready' AND a.venue = $2 AND a.environment = $3::environment
   AND ($4::int[] IS NULL OR slot_of(a.egress, a.account_id, $5) = ANY ($4))
+ON CONFLICT (kind, key) WHERE done_at IS NULL AND dead_at IS NULL
+DO UPDATE SET due_at = least(job.due_at, excluded.due_at), attempts = 0
 """
 
 
@@ -69,9 +74,11 @@ async def ask(connection: Connection, user_id: UserId, account_id: AccountId) ->
     await connection.execute("SELECT pg_notify($1, $2)", ACCOUNT_CHANNEL, str(user_id))
 
 
-async def make_asked_due(pool: Pool, kind: str, market: Market, where: Where) -> None:
+async def make_asked_due(pool: Pool, kind: str, every: timedelta, max_attempts: int, market: Market, where: Where) -> None:
     """Let the checks that owners asked for be due now."""
-    await pool.execute(_ASKED, kind, market.venue, market.environment, where.slots, where.egresses)
+    await pool.execute(
+        _ASKED, kind, market.venue, market.environment, where.slots, where.egresses, every, max_attempts, PAUSED_LATER
+    )
 
 
 async def warn_of_expiry(pool: Pool) -> int:

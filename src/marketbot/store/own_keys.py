@@ -88,7 +88,7 @@ async def add_account(
 async def follow(connection: Connection, account_id: AccountId, sources: Mapping[str, SourceId]) -> None:
     """Let a new account follow sources."""
     await connection.execute(
-        "INSERT INTO follow (source_id, account_id) SELECT unnest($1::bigint[]), $2", list(sources.values()), account_id
+        "INSERT INTO follow (source_id, account_id) SELECT unnest($1::bigint[]), $2::bigint", list(sources.values()), account_id
     )
 
 

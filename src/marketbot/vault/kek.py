@@ -98,6 +98,32 @@ class NoKek:
         raise KekMissing("this process holds no key-encryption key")
 
 
+class LateKek:
+    """Keys that are not here yet, and are looked for whenever one is needed. Fulfils ``ports.KeyWrapper``."""
+
+    def __init__(self, find: Callable[[], Kek]) -> None:
+        self._find = find
+        self._found: Kek | None = None
+
+    def __repr__(self) -> str:
+        return f"<LateKek {self._found!r}>"
+
+    @property
+    def current(self) -> str:
+        return self._kek().current
+
+    async def wrap(self, secret: bytes, *, aad: bytes) -> Wrapped:
+        return await self._kek().wrap(secret, aad=aad)
+
+    async def unwrap(self, wrapped: Wrapped, *, aad: bytes) -> bytes:
+        return await self._kek().unwrap(wrapped, aad=aad)
+
+    def _kek(self) -> Kek:
+        if self._found is None:
+            self._found = self._find()
+        return self._found
+
+
 def kek_id(key: bytes) -> str:
     """Return the name of a key: a keyed digest, which tells nothing about it."""
     return hmac.digest(key, b"marketbot kek id 1", "sha256").hex()[:ID_CHARS]

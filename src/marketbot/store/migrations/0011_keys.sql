@@ -130,6 +130,10 @@ BEGIN
     RETURN FOUND;
 END $$;
 
+-- They act with their owner's rights, so they are for the wall's role alone.
+REVOKE EXECUTE ON FUNCTION key_objection(bytea, bigint), least_used_egress(text, environment, int), retry_account(bigint, bigint),
+    wipe_key(bigint, bigint, text, text), disconnect_account(bigint, bigint, text, text) FROM PUBLIC;
+
 CREATE POLICY own ON key_box USING (user_id = (SELECT request_user_id()));
 CREATE POLICY own ON key_check USING (user_id = (SELECT request_user_id()));
 ALTER TABLE key_box ENABLE ROW LEVEL SECURITY;
@@ -148,7 +152,9 @@ DECLARE
         'SELECT (box_key_id, public_sealed, retired_at) ON box_key',
         'SELECT (status_code, status_facts, disconnected_at) ON account',
         'INSERT (user_id, label, venue, environment, api_key_fingerprint, egress) ON account',
-        'INSERT (source_id, account_id) ON follow'];
+        'INSERT (source_id, account_id) ON follow',
+        'EXECUTE ON FUNCTION key_objection(bytea, bigint), least_used_egress(text, environment, int), retry_account(bigint, bigint),'
+        ' disconnect_account(bigint, bigint, text, text)'];
     granted text;
 BEGIN
     IF NOT raise_user_wall_10() THEN

@@ -10,7 +10,7 @@ gone AS (
         status_code = $3, status_reason = $4, status_facts = '{}', changed_at = clock_timestamp()
     WHERE account_id IN (SELECT account_id FROM covered)
     RETURNING account_id, user_id, label, venue, environment, changed_at),
-told AS (
+told AS MATERIALIZED (
     SELECT venue, environment, ask_notices(user_id, 'account_quarantined', account_id || ':' || extract(epoch FROM changed_at),
         jsonb_build_object('account_id', account_id, 'label', label, 'venue', venue, 'environment', environment,
                            'reason', $4::text, 'code', $3::text))
