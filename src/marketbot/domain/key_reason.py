@@ -106,7 +106,7 @@ KEY_TEXTS: Mapping[KeyReason, Text] = {
 def key_text(reason: KeyReason, facts: Mapping[str, Any], language: Language) -> str:
     """Return a reason in words; a fact that is missing leaves its place empty."""
     text = KEY_TEXTS[reason].spoken(language).format_map(_Facts(facts))
-    return text.replace(" )", ")").replace("( ", "(").replace(" ()", "")
+    return text.replace(" )", ")").replace("( ", "(").replace("()", "").replace(" .", ".")
 
 
 def stored_text(code: str | None, facts: Mapping[str, Any] | None, english: str | None, language: Language) -> str | None:

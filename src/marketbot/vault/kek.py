@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,8 @@ MAX_KEKS = 16
 """Keys in one source: the current one, and those that older wrappings and backups need."""
 MAX_KEK_FILE_BYTES = 8 * 1024
 ID_CHARS = 16
+LOOK_AGAIN_S = 1.0
+"""Something that is wrapped later than this after a rotation is wrapped by the new key."""
 
 
 class KekMissing(VaultError):
@@ -42,6 +45,7 @@ class Kek:
     def __init__(self, load: Callable[[], Sequence[bytes]]) -> None:
         self._load = load
         self._keys: dict[str, AESGCM] = {}
+        self._loaded_at_s = 0.0
         self.reload()
 
     def __repr__(self) -> str:
@@ -62,12 +66,14 @@ class Kek:
             VaultError: it holds no key, too many, or may be read by others.
         """
         keys = self._load()
+        self._loaded_at_s = time.monotonic()
         if not 0 < len(keys) <= MAX_KEKS or any(len(key) != KEY_BYTES for key in keys):
             raise VaultError(f"a key-encryption key has {KEY_BYTES} bytes, and there are 1 to {MAX_KEKS} of them")
         self._keys = {kek_id(key): AESGCM(hmac.digest(key, b"marketbot kek wrap 1", "sha256")) for key in keys}
 
     async def wrap(self, secret: bytes, *, aad: bytes) -> Wrapped:
-        self.reload()  # wrappings are rare: one that begins after a rotation is made with the new key
+        if time.monotonic() - self._loaded_at_s >= LOOK_AGAIN_S:
+            self.reload()
         current, nonce = self.current, secrets.token_bytes(NONCE_BYTES)
         return Wrapped(current, nonce + self._keys[current].encrypt(nonce, secret, _bound(current, aad)))
 
