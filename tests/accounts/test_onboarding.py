@@ -246,8 +246,17 @@ async def test_a_disconnected_account_keeps_its_books_and_loses_its_key(world: W
 
     async with world.pool.acquire() as connection, connection.transaction():
         assert await onboarding.ask_test(connection, ana, account_id) is Objection.DISCONNECTED
-    again = await connect(world, ana, {**document, "label": "elsewhere"})
-    assert not isinstance(again, Objection), "its key is free again"
+    other = await form(world)
+    async with world.pool.acquire() as connection, connection.transaction():
+        key = KeyWish(other["api_key"], other["api_secret"])
+        assert await onboarding.replace_key(connection, world.safe.vault, ana, account_id, key) is Objection.DISCONNECTED
+    assert await connect(world, ana, {**document, "environment": "mainnet"}) is Objection.LABEL_IN_USE
+    assert await connect(world, ana, document) == account_id, "its key is free again, and its label its own"
+    await keeper(world).run_once()
+    await connector(world).run_once()
+    account = await world.account(account_id)
+    assert (account["status"], account["disconnected_at"]) == ("ready", None)
+    assert await world.pool.fetchval("SELECT count(*) FROM follow") == 1
 
 
 async def test_nothing_of_a_key_is_in_the_database_in_clear(world: World, ana: UserId) -> None:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import asyncpg
-
 from marketbot.accounts.handover import PAIR_AAD, box_aad, write_content
 from marketbot.accounts.records import MAX_KEY_CHARS, AccountRecord, Problem, read_record
 from marketbot.domain.ids import AccountId, UserId
@@ -81,30 +79,34 @@ def read_key(document: Mapping[str, Any]) -> KeyWish | list[Problem]:
 async def connect(
     connection: Connection, vault: Vault, user_id: UserId, wish: AccountWish, *, limit: int, egresses: int
 ) -> AccountId | Objection:
-    """Make an account that waits for an engine to take its key and prove it. ``limit``: accounts that a user may have."""
+    """Make an account that waits for an engine to take its key and prove it. ``limit``: accounts that a user may have.
+
+    The label of a disconnected account of the same market connects that one again.
+    """
     record = wish.record
     await data_keys.lock_keys(connection)
     own = await own_keys.labels(connection, user_id)
-    if record.label in own:
+    found = own.get(record.label)
+    if found is not None and not (found.gone and (found.venue, found.environment) == (record.venue, record.environment.value)):
         return Objection.LABEL_IN_USE
-    if sum(1 for disconnected in own.values() if not disconnected) >= limit:
+    if sum(each.counts for each in own.values() if each is not found) >= limit:
         return Objection.LIMIT_REACHED
     follows = sorted(record.follows or ())
     sources = await own_keys.sources_by_name(connection, follows)
     if len(sources) < len(follows):
         return Objection.SOURCE_UNKNOWN
     fingerprint = vault.fingerprint(wish.key.api_key)
-    if (objection := await _object_to_key(connection, fingerprint, None)) is not None:
+    if (objection := await _object_to_key(connection, fingerprint, found and found.account_id)) is not None:
         return objection
     pair = await data_keys.public_half(connection)
     if pair is None:
         return Objection.ENGINE_AWAY
-    try:
+    if found is not None:
+        account_id = found.account_id
+    else:
         account_id = await own_keys.add_account(
             connection, user_id, record.label, record.venue, record.environment.value, fingerprint, egresses
         )
-    except asyncpg.UniqueViolationError:
-        return Objection.KEY_IN_USE  # an engine of an earlier version's import took it at this moment
     await own_keys.follow(connection, account_id, sources)
     await _put(connection, vault, pair, user_id, account_id, fingerprint, wish.key)
     return account_id
@@ -115,8 +117,11 @@ async def replace_key(
 ) -> Objection | None:
     """Hand in another key for an account. The one it has trades on until an engine has taken the new one."""
     await data_keys.lock_keys(connection)
-    if await own_keys.standing(connection, user_id, account_id) is None:
+    standing = await own_keys.standing(connection, user_id, account_id)
+    if standing is None:
         return Objection.NOT_FOUND
+    if standing.disconnected:
+        return Objection.DISCONNECTED
     fingerprint = vault.fingerprint(key.api_key)
     if (objection := await _object_to_key(connection, fingerprint, account_id)) is not None:
         return objection

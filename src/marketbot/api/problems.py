@@ -152,8 +152,8 @@ _API_TEXT = {
         " fica por sua conta.",
     ),
     ApiReason.ACCOUNT_DISCONNECTED: (
-        "The account is disconnected. Give it a key to connect it again.",
-        "A conta está desconectada. Informe uma chave para conectá-la de novo.",
+        "The account is disconnected. Connect it again under the same label.",
+        "A conta está desconectada. Conecte-a de novo com o mesmo nome.",
     ),
     ApiReason.ENGINE_AWAY: (
         "No engine has ever run here, so there is nobody to hand a key to. Start the engine, or send again shortly.",

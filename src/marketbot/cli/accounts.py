@@ -20,7 +20,8 @@ from marketbot.settings import Settings
 PROBLEMS_SHOWN_MAX = 50
 
 _LIST = """
-SELECT a.account_id, u.name AS user_name, a.label, a.venue, a.environment::text, a.status::text, a.status_reason, a.paused,
+SELECT a.account_id, u.name AS user_name, a.label, a.venue, a.environment::text,
+       CASE WHEN a.disconnected_at IS NULL THEN a.status::text ELSE 'disconnected' END AS status, a.status_reason, a.paused,
        a.reduce_only, a.egress, a.hedge_mode, r.wallet_balance, r.available_balance, r.read_at,
        ARRAY(SELECT s.name FROM follow f JOIN source s USING (source_id) WHERE f.account_id = a.account_id ORDER BY 1) AS follows
 FROM account a JOIN app_user u USING (user_id) LEFT JOIN account_reading r USING (account_id)

@@ -24,6 +24,17 @@ FROM (SELECT CASE WHEN protection = 'protected' THEN 'position' ELSE 'unprotecte
 
 
 @dataclass(frozen=True, slots=True)
+class OwnLabel:
+    """An account by its label. ``counts``: it is connected, or is being so; ``gone``: it may be connected again."""
+
+    account_id: AccountId
+    venue: str
+    environment: str
+    counts: bool
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     status: str
     disconnected: bool
@@ -42,10 +53,15 @@ class Holdings:
         return bool(self.protected_positions or self.unprotected_positions or self.working_orders)
 
 
-async def labels(connection: Connection, user_id: UserId) -> dict[str, bool]:
-    """Return the labels of a user's accounts, and which are disconnected."""
-    rows = await connection.fetch("SELECT label, disconnected_at IS NOT NULL AS gone FROM account WHERE user_id = $1", user_id)
-    return {row["label"]: row["gone"] for row in rows}
+async def labels(connection: Connection, user_id: UserId) -> dict[str, OwnLabel]:
+    """Return a user's accounts by label."""
+    rows = await connection.fetch(
+        """SELECT a.label, a.account_id, a.venue, a.environment::text, a.disconnected_at IS NULL OR b.account_id IS NOT NULL AS counts,
+                  a.disconnected_at IS NOT NULL AS gone
+           FROM account a LEFT JOIN key_box b ON b.account_id = a.account_id AND b.user_id = a.user_id WHERE a.user_id = $1""",
+        user_id,
+    )
+    return {row["label"]: OwnLabel(*list(row)[1:]) for row in rows}
 
 
 async def standing(connection: Connection, user_id: UserId, account_id: AccountId) -> Standing | None:
@@ -86,9 +102,9 @@ async def add_account(
 
 
 async def follow(connection: Connection, account_id: AccountId, sources: Mapping[str, SourceId]) -> None:
-    """Let a new account follow sources."""
+    """Let an account that follows nothing follow sources."""
     await connection.execute(
-        "INSERT INTO follow (source_id, account_id) SELECT unnest($1::bigint[]), $2::bigint", list(sources.values()), account_id
+        "INSERT INTO follow (source_id, account_id) SELECT unnest($1::bigint[]), $2::bigint ON CONFLICT DO NOTHING", list(sources.values()), account_id
     )
 
 

@@ -40,7 +40,8 @@ LIST_ALL = f"{_ACCOUNTS} WHERE a.account_id > $1 ORDER BY a.account_id LIMIT $2"
 ME = """
 SELECT u.user_id, u.name, u.created_at,
        (SELECT coalesce(jsonb_object_agg(status, accounts), '{}')
-        FROM (SELECT status::text, count(*) AS accounts FROM account WHERE user_id = $1 GROUP BY 1) counted) AS accounts
+        FROM (SELECT CASE WHEN disconnected_at IS NULL THEN status::text ELSE 'disconnected' END AS status, count(*) AS accounts
+              FROM account WHERE user_id = $1 GROUP BY 1) counted) AS accounts
 FROM app_user u WHERE u.user_id = $1
 """
 SWITCHES = """
