@@ -96,7 +96,7 @@ async def connect(
     if len(sources) < len(follows):
         return Objection.SOURCE_UNKNOWN
     fingerprint = vault.fingerprint(wish.key.api_key)
-    if (objection := await _object_to_key(connection, fingerprint, found and found.account_id)) is not None:
+    if (objection := await _object_to_key(connection, fingerprint, None if found is None else found.account_id)) is not None:
         return objection
     pair = await data_keys.public_half(connection)
     if pair is None:
