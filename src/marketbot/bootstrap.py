@@ -331,9 +331,10 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
 
 
 async def _safe(settings: Settings, pool: Pool, vault: Vault) -> Safe:
-    """Open the safe in an executor; any other process has none that opens. An installation of an earlier version has nothing wrapped yet:
-    its keys are the vault's, and it trades on, and takes up a key-encryption key when there is one. An engine never makes one, for it may live in a
-    container whose files die with it.
+    """Open the safe in an executor; any other process has none that opens.
+
+    An installation of an earlier version has nothing wrapped yet: its keys are the vault's, and it trades on, and takes up a
+    key-encryption key when there is one. An engine never makes one, for it may live in a container whose files die with it.
 
     Raises:
         VaultError: the key-encryption key cannot be used, or is missing where something is wrapped by it.

@@ -25,7 +25,9 @@ async def connected(world: World, **fields: Any) -> AccountId:
     [account_id] = await world.bring_in([{"venue": "bybit", "environment": "mainnet", "balance": "500", **fields}])
     await Connector(world.pool, world.keyring, world.clients, world.instrument, world.clock, Policy).run_once()
     assert (await world.account(account_id))["status"] == "ready"
-    await world.pool.execute("INSERT INTO notice_hook (user_id, host, url_sealed, secret_sealed) SELECT user_id, 'h', '', '' FROM account")
+    await world.pool.execute(
+        "INSERT INTO notice_hook (user_id, host, url_sealed, secret_sealed) SELECT user_id, 'h', '', '' FROM account"
+    )
     return account_id
 
 

@@ -121,7 +121,9 @@ async def test_a_rotation_of_data_keys_that_is_broken_off_goes_on(pool: Pool, sa
         await resealing.reseal_page(connection, safe, AccountId(0), 1)
         await opens(pool, safe, ids)  # broken off here, with one user's accounts under two keys
 
-        await pool.execute("UPDATE data_key SET created_at = created_at - interval '2 hours' WHERE key_id = ANY ($1)", list(before))
+        await pool.execute(
+            "UPDATE data_key SET created_at = created_at - interval '2 hours' WHERE key_id = ANY ($1)", list(before)
+        )
         while await resealing.renew_page(connection, safe, limit=1):
             await opens(pool, safe, ids)
         await resealing.reseal_all(connection, safe)

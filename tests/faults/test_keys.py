@@ -66,11 +66,15 @@ def environment(made: Installation, data_dir: Path, port: int) -> dict[str, str]
     }
 
 
+def _furnish(made: Installation, directory: Path) -> None:
+    directory.mkdir()
+    shutil.copy2(made.directory / "vault.key", directory / "vault.key")
+
+
 @asynccontextmanager
 async def face_of(made: Installation, directory: Path) -> AsyncIterator[Face]:
     """Run an API whose data directory holds the vault's key and nothing that opens an account's."""
-    directory.mkdir()
-    shutil.copy2(made.directory / "vault.key", directory / "vault.key")
+    _furnish(made, directory)
     port = free_port()
     log = directory / "api.log"
     token = (await give_token(made.connection, await made.connection.fetchval("SELECT min(user_id) FROM app_user"))).text
@@ -146,7 +150,9 @@ async def tested(face: Face, account_id: int) -> None:
     asked = await face.ask("POST", f"/v1/accounts/{account_id}/test")
     assert asked.status == 202
     before = asked.json["account"]["key_checked_at"]
-    shown = await becomes(face, account_id, lambda row: row["key_checked_at"] not in (None, before) and row["key_asked_at"] is None)
+    shown = await becomes(
+        face, account_id, lambda row: row["key_checked_at"] not in (None, before) and row["key_asked_at"] is None
+    )
     assert shown["account"]["status"] == "ready"
     assert shown["key_text"] is None
 
@@ -165,7 +171,9 @@ async def becomes(face: Face, account_id: int, true: Callable[[Any], bool]) -> A
 
 async def nothing_shows(made: Installation, face: Face) -> None:
     """Search all output, and the database as a thief would read it, for the planted key."""
-    tables = await made.connection.fetch("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+    tables = await made.connection.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
     dump = "\n".join([str(await made.connection.fetch(f"SELECT to_jsonb(t) FROM {each['relname']} t")) for each in tables])
     heard = {
         "answers": b"\n".join(face.answers).decode("utf-8", "replace"),
@@ -184,7 +192,7 @@ async def nothing_shows(made: Installation, face: Face) -> None:
 def memory_holds_no_kek(made: Installation, face: Face) -> None:
     text = (made.directory / "kek.key").read_text().strip()
     kek = bytes.fromhex(text)
-    held = {name: False for name in ("token", "hexadecimal", "raw")}
+    held = dict.fromkeys(("token", "hexadecimal", "raw"), False)
     needles = {"token": TOKEN.encode(), "hexadecimal": text.encode(), "raw": kek}
     maps = Path(f"/proc/{face.process.pid}/maps").read_text()
     with Path(f"/proc/{face.process.pid}/mem").open("rb", buffering=0) as memory:
@@ -207,7 +215,12 @@ def _in_memory(memory: Any, start: int, end: int, needle: bytes) -> bool:
 
 
 async def test_an_api_that_is_given_the_key_does_not_start(tmp_path: Path) -> None:
-    given = {**os.environ, "DATABASE_URL": "postgresql://127.0.0.1:1/none", "MARKETBOT_DATA_DIR": str(tmp_path), "MARKETBOT_KEK": "00" * 32}
+    given = {
+        **os.environ,
+        "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "MARKETBOT_DATA_DIR": str(tmp_path),
+        "MARKETBOT_KEK": "00" * 32,
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "marketbot.api", env=given, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

@@ -79,7 +79,7 @@ def test_where_keys_come_from(tmp_path: Path) -> None:
         open_kek(tmp_path, {"MARKETBOT_KEK_FILE": str(named)})
 
 
-@pytest.mark.parametrize("text", ["", "no key", "abcd", ONE.hex() + "00", ",".join([ONE.hex()] * (MAX_KEKS + 1))])
+@pytest.mark.parametrize("text", ["", "zzzz-zzzz", "abcd", ONE.hex() + "00", ",".join([ONE.hex()] * (MAX_KEKS + 1))])
 def test_what_is_no_key_is_refused_and_not_quoted(tmp_path: Path, text: str) -> None:
     with pytest.raises(VaultError) as raised:
         open_kek(tmp_path, {"MARKETBOT_KEK": text} if text else {"MARKETBOT_KEK": " "})

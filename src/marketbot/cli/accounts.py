@@ -56,7 +56,9 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
 
     def human(console: Console) -> None:
         if made is not None:
-            console.print(f"A key-encryption key was made: {made}. Every engine needs it; without it no exchange key can be read.")
+            console.print(
+                f"A key-encryption key was made: {made}. Every engine needs it; without it no exchange key can be read."
+            )
         console.print(f"{imported.created} accounts are new, {imported.changed} changed, {imported.unchanged} were so already.")
         if problems:
             console.print(_problem_lines(problems), markup=False)

@@ -206,7 +206,9 @@ def _tell_restored(console: Console, restored: Restored, keys: KeysTried) -> Non
 
 def _tell_keys(console: Console, keys: KeysTried) -> None:
     if not keys.at_hand:
-        console.print("There is no vault key here: put vault.key and kek.key of this installation in their places, or no account can trade.")
+        console.print(
+            "There is no vault key here: put vault.key and kek.key of this installation in their places, or no account can trade."
+        )
     elif keys.opened < keys.tried:
         console.print(
             f"The keys here (vault.key, kek.key) open {keys.opened} of {keys.tried} sealed keys: they are not those they were sealed with."

@@ -41,7 +41,11 @@ async def init_keys(output: Output, settings: Settings) -> None:
             made = await ensure_kek(store.connection, settings.data_dir)
         except VaultError as error:
             raise CommandFailed(FailureReason.REFUSED, f"{error}.") from error
-    told = "There is a key-encryption key already." if made is None else f"Made {made}: give it to every engine, and keep a copy apart."
+    told = (
+        "There is a key-encryption key already."
+        if made is None
+        else f"Made {made}: give it to every engine, and keep a copy apart."
+    )
     output.show({"made": None if made is None else str(made)}, lambda console: console.print(told))
 
 
@@ -80,14 +84,21 @@ async def rotate_kek(output: Output, settings: Settings) -> None:
         done = 0
         while page := await resealing.rewrap_page(store.connection, safe):
             done += page
-    document = {"current": kek.current, "made": made, "rewrapped": done, "older": [name for name in kek.known if name != kek.current]}
+    document = {
+        "current": kek.current,
+        "made": made,
+        "rewrapped": done,
+        "older": [name for name in kek.known if name != kek.current],
+    }
 
     def human(console: Console) -> None:
         console.print(f"{done} keys are wrapped by {kek.current} now.")
         if made is None and not done:
             console.print(f"Nothing to do. To rotate keys that {KEK_VARIABLE} gives, put a new one first in it for every engine.")
         if made is not None:
-            console.print(f"The new key is the first line of {kek_file(settings.data_dir)}: put a copy where the old one has its own.")
+            console.print(
+                f"The new key is the first line of {kek_file(settings.data_dir)}: put a copy where the old one has its own."
+            )
         console.print("Older backups need the older keys. `marketbot keys retire-kek ID` drops one that nothing needs.")
 
     output.show(document, human)
@@ -99,9 +110,13 @@ async def retire_kek(output: Output, settings: Settings, kek_id: str) -> None:
         if (await data_keys.keks_in_use(store.connection)).get(kek_id):
             raise CommandFailed(FailureReason.REFUSED, f"{kek_id} still wraps keys: `marketbot keys rotate-kek` first.")
         if os.environ.get(KEK_VARIABLE):
-            raise CommandFailed(FailureReason.REFUSED, f"{KEK_VARIABLE} gives the keys here: take it out of that, for every engine.")
+            raise CommandFailed(
+                FailureReason.REFUSED, f"{KEK_VARIABLE} gives the keys here: take it out of that, for every engine."
+            )
         await asyncio.to_thread(drop_key, kek_file(settings.data_dir), kek_id)
-    output.show({"retired": kek_id}, lambda console: console.print(f"{kek_id} is gone: backups that need it cannot be opened here."))
+    output.show(
+        {"retired": kek_id}, lambda console: console.print(f"{kek_id} is gone: backups that need it cannot be opened here.")
+    )
 
 
 async def rotate_data_keys(output: Output, settings: Settings) -> None:
@@ -167,7 +182,9 @@ def _tell(console: Console, done: Revoked, took_s: float) -> None:
         f"Left at the venues: {left.protected_positions} positions whose stop rests there, {left.unprotected_positions} without a"
         f" verified stop, at {left.accounts_with_positions} accounts. Nothing here can see to them any more."
     )
-    console.print("Every owner must now, at the venue: delete the key, look for orders and withdrawals that are not theirs, close or")
+    console.print(
+        "Every owner must now, at the venue: delete the key, look for orders and withdrawals that are not theirs, close or"
+    )
     console.print("watch what is open; then make a new key and connect it here.")
     if done.drill:
         console.print("This was a drill: nothing was changed.")

@@ -292,9 +292,8 @@ async def mark_ready(pool: Pool, account_ids: Sequence[AccountId]) -> None:
 
 async def counts_by_status(pool: Pool) -> dict[str, int]:
     return {
-        row["status"]: row["accounts"] for row in await pool.fetch(
-            "SELECT status, count(*) AS accounts FROM account WHERE disconnected_at IS NULL GROUP BY 1"
-        )
+        row["status"]: row["accounts"]
+        for row in await pool.fetch("SELECT status, count(*) AS accounts FROM account WHERE disconnected_at IS NULL GROUP BY 1")
     }
 
 

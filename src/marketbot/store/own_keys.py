@@ -104,7 +104,9 @@ async def add_account(
 async def follow(connection: Connection, account_id: AccountId, sources: Mapping[str, SourceId]) -> None:
     """Let an account that follows nothing follow sources."""
     await connection.execute(
-        "INSERT INTO follow (source_id, account_id) SELECT unnest($1::bigint[]), $2::bigint ON CONFLICT DO NOTHING", list(sources.values()), account_id
+        "INSERT INTO follow (source_id, account_id) SELECT unnest($1::bigint[]), $2::bigint ON CONFLICT DO NOTHING",
+        list(sources.values()),
+        account_id,
     )
 
 

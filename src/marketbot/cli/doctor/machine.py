@@ -96,7 +96,9 @@ def _kek(data_dir: Path) -> Finding:
     try:
         kek = open_kek(data_dir)
     except KekMissing as error:
-        return advice("key-encryption key", f"{str(error).capitalize()}.", "Engines need it. `marketbot keys init` makes the first.")
+        return advice(
+            "key-encryption key", f"{str(error).capitalize()}.", "Engines need it. `marketbot keys init` makes the first."
+        )
     except (MarketBotError, OSError) as error:
         return wrong("key-encryption key", str(error), "Without it no account can trade: restore it from where its copy is.")
     return fine("key-encryption key", f"{kek.current}, of {len(kek.known)} known.")
