@@ -31,10 +31,14 @@ async def owner(database: str) -> AsyncIterator[DirectConnection]:
 
 
 @pytest.fixture
-async def faces(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Faces]:
-    """Give an API that counts as always but lets a test do more in a minute than a person would."""
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test do more in a minute than a person would; it is counted as always."""
     for name in ("USER_COMMANDS", "TOKEN_READS"):
         limit: Limit = getattr(admission, name)
         monkeypatch.setattr(admission, name, replace(limit, rate=Rate.per(100_000, 60)))
+
+
+@pytest.fixture
+async def faces(database: str, tmp_path: Path, roomy: None) -> AsyncIterator[Faces]:
     async with faces_of(database, tmp_path) as made:
         yield made

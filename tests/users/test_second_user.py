@@ -264,6 +264,7 @@ async def test_a_second_user_sees_nothing(faces: Faces, address: tuple[str, str]
     await TRIED[address](faces)
 
 
+@pytest.mark.usefixtures("roomy")
 async def test_it_holds_without_the_wall_too(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Law 3 alone: the statements' own conditions, where row-level security is not to be had."""
 

@@ -5,14 +5,15 @@ A key that arrives here is sealed to the engines at once. This process cannot op
 
 from __future__ import annotations
 
-from litestar import Response, Router, delete, get, post, put
+from litestar import Response, delete, get, post, put
+from litestar.handlers import HTTPRouteHandler
 
 from marketbot.accounts import onboarding
 from marketbot.accounts.onboarding import Objection
 from marketbot.accounts.records import Problem
 from marketbot.accounts.venue_guide import venue_guides
 from marketbot.api.accounts import told_account
-from marketbot.api.admission import ApiRequest, admit, demands, spoken_by, user_of
+from marketbot.api.admission import ApiRequest, demands, spoken_by, user_of
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.paging import MAX_ID
@@ -185,9 +186,6 @@ def _problems(problems: list[Problem], spoken: Language) -> Response[bytes]:
     )
 
 
-def account_keys_router() -> Router:
-    return Router(
-        path="/",
-        route_handlers=[post_account, put_key, post_test, delete_account, show_egress, show_venues],
-        before_request=admit,
-    )
+def account_key_routes() -> list[HTTPRouteHandler]:
+    """Return these routes for ``accounts_router``: a path belongs to one router, whatever its methods."""
+    return [post_account, put_key, post_test, delete_account, show_egress, show_venues]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from litestar import Response, Router, get, patch
+from litestar.handlers import HTTPRouteHandler
 
 from marketbot.accounts.settings import SettingProblem, range_text, read_settings
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by, user_of
@@ -103,5 +106,5 @@ def _told(problem: SettingProblem) -> dict[str, str]:
     return {**told, "range": allowed} if allowed else told
 
 
-def accounts_router() -> Router:
-    return Router(path="/", route_handlers=[show_me, list_accounts, show_account, patch_settings], before_request=admit)
+def accounts_router(more: Sequence[HTTPRouteHandler]) -> Router:
+    return Router(path="/", route_handlers=[show_me, list_accounts, show_account, patch_settings, *more], before_request=admit)

@@ -10,7 +10,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
-from marketbot.api.account_keys import account_keys_router
+from marketbot.api.account_keys import account_key_routes
 from marketbot.api.accounts import accounts_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
@@ -119,8 +119,7 @@ def create_app(
             operator_router(),
             operator_users_router(),
             operator_tokens_router(),
-            accounts_router(),
-            account_keys_router(),
+            accounts_router(account_key_routes()),
             operator_keys_router(),
             trades_router(),
             tokens_router(),
