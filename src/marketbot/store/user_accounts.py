@@ -23,7 +23,7 @@ _ACCOUNTS = """
 SELECT a.account_id, a.user_id, a.label, a.venue, a.environment::text, a.egress,
        CASE WHEN a.disconnected_at IS NULL THEN a.status::text ELSE 'disconnected' END AS status,
        a.status_reason, a.status_code, a.status_facts, a.hedge_mode,
-       EXISTS (SELECT FROM key_box b WHERE b.account_id = a.account_id AND b.user_id = a.user_id) AS key_pending,
+       (SELECT true FROM key_box b WHERE b.account_id = a.account_id AND b.user_id = a.user_id) IS TRUE AS key_pending,
        c.asked_at AS key_asked_at, c.checked_at AS key_checked_at, c.code AS key_code, c.facts AS key_facts,
        c.ip_restricted AS key_ip_restricted, c.expires_at AS key_expires_at,
        a.paused, a.reduce_only, a.leverage, a.stop_multiplier, a.target_multiplier, a.position_size_pct, a.max_positions,
