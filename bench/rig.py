@@ -27,6 +27,7 @@ import psutil
 
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import AccountRecord
+from marketbot.accounts.safe import safe_in
 from marketbot.domain.policy import Wishes
 from marketbot.domain.venue import BINANCE, BYBIT, Environment, Profile, Venue
 from marketbot.store.embedded import EmbeddedPostgres
@@ -34,7 +35,6 @@ from marketbot.store.installation import open_installation
 from marketbot.store.migrate import migrate
 from marketbot.store.pool import connect
 from marketbot.store.sources import create_webhook_source
-from marketbot.vault.vault import Vault
 
 SOURCE = "bench"
 IDLE_SOURCE = "idle"
@@ -260,8 +260,8 @@ async def _import(
                     egress=(i // 4) % egresses,
                 )
             )
-    vault = Vault.from_file(made.directory / "vault.key")
-    imported = await import_accounts(connection, vault, records, egresses=egresses)
+    safe = safe_in(made.directory)
+    imported = await import_accounts(connection, safe, records, egresses=egresses)
     if imported.problems:
         raise RuntimeError(f"the import found problems: {imported.problems[:3]}")
     return [record.user for record in records]

@@ -14,7 +14,10 @@ import structlog
 
 from marketbot.accounts.balances import BalanceRefresh
 from marketbot.accounts.connector import Connector
+from marketbot.accounts.key_checks import KeyChecks
+from marketbot.accounts.key_keeper import KeyKeeper
 from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.safe import Safe
 from marketbot.cache.events import EventBus
 from marketbot.cache.namespaces import SharedTables
 from marketbot.cache.shared import Shared
@@ -27,6 +30,7 @@ from marketbot.domain.venue import Environment, Market, Profile, Venue
 from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
+from marketbot.jobs.key_expiry import key_expiry_kind
 from marketbot.jobs.kinds import Kinds
 from marketbot.jobs.letters import letter_kind
 from marketbot.jobs.notices import notice_kind, unprotected_kind
@@ -42,6 +46,7 @@ from marketbot.ports import Clock, VenueClient
 from marketbot.reconciliation.reconcile import Reconciler
 from marketbot.reconciliation.sweep import Sweep
 from marketbot.settings import Role, Settings
+from marketbot.store.data_keys import any_wrapped
 from marketbot.store.installation import Installation, open_installation
 from marketbot.store.instruments import replace_known_symbols
 from marketbot.store.journal import PostgresJournal
@@ -50,6 +55,7 @@ from marketbot.store.planning import PostgresPlanning
 from marketbot.store.pool import DirectConnection, Pool, is_unavailable, open_pool
 from marketbot.store.runs import load_guards
 from marketbot.store.workers import ensure_alive
+from marketbot.vault.kek import KekMissing, LateKek, NoKek, open_kek
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from marketbot.venues.wire import HandshakeRoom
@@ -69,7 +75,7 @@ from marketbot.workers.plan import run_planner
 from marketbot.workers.presence import Presence
 from marketbot.workers.process import this_process, ways_out
 
-CHANNELS = ("signal", "chunk", "control", "account", "account", "job")
+CHANNELS = ("signal", "chunk", "control", "account", "account", "account", "job")
 """One listener for each loop that waits for nudges: a nudge taken by one must not be missed by another."""
 KEYRING_POLL_S = 1.0
 MAX_HANDSHAKES = 8
@@ -82,11 +88,17 @@ supervisor waits twice as long before it kills."""
 NEEDED_TO_DRAIN = frozenset({"dispatcher", "presence", "controls", "markets", "jobs"})
 PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauges", "live"})
 EXECUTORS_LOOPS = frozenset(
-    {"dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live", "departures"}
+    {
+        *("dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live"),
+        *("departures", "key_boxes", "key_checks"),
+    }
 )
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
 """An account is acted for by its owner alone: what needs one (balances, sweeps, connecting) is a loop of the executors, no keeper's."""
 LOOPS = {Role.PLANNER: PLANNERS_LOOPS, Role.EXECUTOR: EXECUTORS_LOOPS, Role.KEEPER: KEEPERS_LOOPS}
+
+log = structlog.get_logger(__name__)
+
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +129,8 @@ class Engine:
     sweep: Sweep
     balances: BalanceRefresh
     departures: Departures
+    key_keeper: KeyKeeper
+    key_checks: KeyChecks
     locks: AccountLocks
     jobs: JobRunner
     live: LiveNotes
@@ -172,7 +186,7 @@ class Engine:
             await self.shared.close()
 
     def _loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        plan, work, control, account, connecting, job = self.listeners
+        plan, work, control, account, connecting, boxes, job = self.listeners
         return {
             "planner": lambda: run_planner(self.planner, plan),
             "dispatcher": lambda: self.dispatcher.run(work),
@@ -185,6 +199,8 @@ class Engine:
             "balances": self.balances.run,
             "keyring": lambda: _refresh_keyring(self.keyring),
             "jobs": lambda: self.jobs.run(job),
+            "key_boxes": lambda: self.key_keeper.run(boxes),
+            "key_checks": self.key_checks.run,
             "live": self.live.run,
             "departures": self.departures.run,
         }
@@ -204,7 +220,8 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
     pool = await open_pool(dsn, name=f"engine {process.instance}", size=settings.engine_pool_size, admit=admit)
     installation = await open_installation(pool, settings.profile)
     vault = Vault.from_file(settings.vault_key_file)
-    keyring = Keyring(pool, vault)
+    safe = await _safe(settings, pool, vault)
+    keyring = Keyring(pool, safe)
     controls = Controls(pool, lambda: ownership.worker or None)
     presence = Presence(dsn, pool, process, ownership)
     bans = BanNews(pool)
@@ -283,6 +300,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             notice_kind(pool, vault, Courier(loopback=loopback), clock, loopback=loopback),
             unprotected_kind(pool),
             letter_kind(pool, vault, _postman(settings, clock), settings.people_url),
+            key_expiry_kind(pool),
         ]
     )
     return Engine(
@@ -318,11 +336,33 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         departures=Departures(
             pool, keyring, reconciler, clients, clock, lambda: {*dispatcher.accounts_being_loaded(), *locks.held()}
         ),
+        key_keeper=KeyKeeper(pool, safe, clock, lambda: ownership.worker, tell=live),
+        key_checks=KeyChecks(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership, tell=live),
         locks=locks,
         live=live,
         shared=shared,
         jobs=JobRunner(pool, kinds, clock, lambda: ownership.worker),
     )
+
+
+async def _safe(settings: Settings, pool: Pool, vault: Vault) -> Safe:
+    """Open the safe in an executor; any other process has none that opens.
+
+    An installation of an earlier version has nothing wrapped yet: its keys are the vault's, and it trades on, and takes up a
+    key-encryption key when there is one. An engine never makes one, for it may live in a container whose files die with it.
+
+    Raises:
+        VaultError: the key-encryption key cannot be used, or is missing where something is wrapped by it.
+    """
+    if Role.EXECUTOR not in settings.roles:
+        return Safe(vault, NoKek())
+    try:
+        return Safe(vault, open_kek(settings.data_dir))
+    except KekMissing:
+        if await any_wrapped(pool):
+            raise
+        log.warning("kek_missing", meaning="nobody can connect an account: `marketbot keys init` makes a key-encryption key")
+        return Safe(vault, LateKek(lambda: open_kek(settings.data_dir)))
 
 
 def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Path | None]:

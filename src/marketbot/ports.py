@@ -13,6 +13,7 @@ from marketbot.domain.breaker import BreakerState
 from marketbot.domain.execution_report import Absent, OrderReport, VenueFault
 from marketbot.domain.ids import AccountId, ClientOrderId, Symbol
 from marketbot.domain.instrument import Instrument
+from marketbot.domain.key_reason import KeyReason
 from marketbot.domain.limits import Check, Verdict
 from marketbot.domain.live import Changed
 from marketbot.domain.position import RestingOrder, VenuePosition
@@ -114,6 +115,31 @@ class Limiter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A key sealed by a key-encryption key, and that one's id."""
+
+    kek_id: str
+    sealed: bytes = field(repr=False)
+
+
+class KeyWrapper(Protocol):
+    """What wraps data keys: keys read from a file or the environment (``vault.kek``), or a key management service that never lets its own
+    key out. Asked once for every user whose accounts' keys are read, so an adapter that calls out should remember what it unwrapped.
+
+    Both calls raise ``vault.VaultError``. ``aad`` binds a wrapped key to its place.
+    """
+
+    @property
+    def current(self) -> str:
+        """The id of the key that wraps now. Older ones still unwrap, for as long as anything is wrapped by them."""
+        ...
+
+    async def wrap(self, secret: bytes, *, aad: bytes) -> Wrapped: ...
+
+    async def unwrap(self, wrapped: Wrapped, *, aad: bytes) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What a venue client signs with. The secret never shows in a repr."""
 
@@ -123,6 +149,8 @@ class Credential:
     egress: int = 0
     """The index of the source address that this account sticks to."""
     position_mode: PositionMode = PositionMode.ONE_WAY
+    passphrase: str | None = field(default=None, repr=False)
+    """Asked for by some exchanges that CCXT knows."""
     signer: Signer = field(init=False, repr=False, compare=False)
     is_speakable: bool = field(init=False, repr=False, compare=False)
     """Whether the key can stand in a header: it came from a person, and a line break in it would be a second header."""
@@ -181,14 +209,14 @@ class AccountReading:
 
 @dataclass(frozen=True, slots=True)
 class KeyReading:
-    """What a venue says an API key may do. ``problem`` is set when it must not be used, in plain English."""
+    """What a venue says an API key may do. ``problem`` is set when it must not be used. ``expires_at``: where the venue tells it."""
 
     can_trade: bool
     can_withdraw: bool
     position_mode: PositionMode
     ip_restricted: bool | None = None
     expires_at: datetime | None = None
-    problem: str | None = None
+    problem: KeyReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

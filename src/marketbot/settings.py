@@ -50,11 +50,18 @@ RETAIN_REFUSALS_DEFAULT = timedelta(days=30)
 RETAIN_CHUNKS_DEFAULT = timedelta(days=7)
 RETAIN_JOBS_DEFAULT = timedelta(days=7)
 RETAIN_MIN = timedelta(days=1)
+ACCOUNTS_PER_USER_DEFAULT = 10
+ACCOUNTS_PER_USER_MAX = 1_000
 MEMORY_BOUND_MB_DEFAULT = 1024
 MEMORY_BOUND_MB_MAX = 262_144
 SECRETS_VARIABLE = "MARKETBOT_SECRETS_DIR"
 """A directory of files, each named like a variable in lower case (``database_url``, ``marketbot_operator_token``) and holding its
 value: where containers are given secrets. A variable that is set goes before its file."""
+
+KEK_VARIABLE = "MARKETBOT_KEK"
+KEK_FILE_VARIABLE = "MARKETBOT_KEK_FILE"
+KEK_VARIABLES = (KEK_VARIABLE, KEK_FILE_VARIABLE)
+"""Where engines look for the key-encryption key (``vault.kek``). No field of ``Settings``: every process has those."""
 
 _PERIOD = re.compile(r"(\d{1,6})([mhd])")
 _PERIOD_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -143,6 +150,8 @@ class Settings(BaseSettings):
     api_drain_s: float = Field(default=3.0, ge=0, le=60)
     """How long an API process that is asked to end (SIGTERM) answers "not ready" and goes on serving: longer than its balancer takes to
     notice, which is about a second for ours; in Kubernetes, as long as endpoints take to be forgotten."""
+    accounts_per_user: int = Field(default=ACCOUNTS_PER_USER_DEFAULT, ge=1, le=ACCOUNTS_PER_USER_MAX)
+    """Accounts that a user may connect themselves; an operator's import is not counted against it."""
     roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PLANNER, Role.EXECUTOR, Role.KEEPER)
     """What an engine process does."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
@@ -314,7 +323,11 @@ class Settings(BaseSettings):
 
     @property
     def vault_key_file(self) -> Path:
-        return self.data_dir / "vault.key"
+        return self.vault_key_file_in(self.data_dir)
+
+    @staticmethod
+    def vault_key_file_in(data_dir: Path) -> Path:
+        return data_dir / "vault.key"
 
     @property
     def operator_token_file(self) -> Path:

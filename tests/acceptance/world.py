@@ -15,6 +15,7 @@ import psutil
 
 from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import import_accounts
+from marketbot.accounts.safe import open_safe
 from marketbot.audit import Audit
 from marketbot.audit.loading import run_audit
 from marketbot.cli.demo.bodies import PRICES, body_of
@@ -22,7 +23,6 @@ from marketbot.cli.demo.stage import Stage, put_up
 from marketbot.cli.http import Answer, request
 from marketbot.cli.sources import make_source
 from marketbot.store.pool import Connection, connect, is_unavailable
-from marketbot.vault.vault import Vault
 
 DEADLINE_S = 60.0
 POLL_S = 0.05
@@ -58,8 +58,8 @@ class World:
             for number, ((venue, environment), held) in enumerate(zip(places, made, strict=True))
         ]
         records = read_accounts_file(orjson.dumps(rows)).records
-        vault = Vault.from_file(self.stage.store.settings.vault_key_file)
-        imported = await import_accounts(self._connection, vault, records, egresses=self.stage.egresses)
+        safe = open_safe(self.stage.store.settings)
+        imported = await import_accounts(self._connection, safe, records, egresses=self.stage.egresses)
         assert (imported.created, imported.problems) == (count, ())
         await self.until(lambda: self._ready(user, count), "accounts are connected")
         query = "SELECT account_id FROM account WHERE label LIKE $1 ORDER BY account_id"

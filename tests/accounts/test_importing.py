@@ -15,9 +15,10 @@ from marketbot.accounts.records import AccountRecord, read_record
 from marketbot.domain.ids import AccountId
 from marketbot.store.pool import Pool, open_pool
 from marketbot.store.sources import create_webhook_source
-from marketbot.vault.vault import Vault
 
-VAULT = Vault(bytes(range(32)))
+from .world import make_safe
+
+SAFE = make_safe()
 EGRESSES = 4
 
 
@@ -50,7 +51,7 @@ def record(row: int = 1, **fields: Any) -> AccountRecord:
 
 async def bring_in(pool: Pool, *records: AccountRecord) -> Imported:
     async with pool.acquire() as connection:
-        return await import_accounts(connection, VAULT, records, egresses=EGRESSES)
+        return await import_accounts(connection, SAFE, records, egresses=EGRESSES)
 
 
 async def test_new_accounts_wait_to_be_connected_and_follow_their_sources(pool: Pool) -> None:
@@ -134,7 +135,7 @@ async def test_keys_are_sealed_and_open_only_in_their_place(pool: Pool) -> None:
     assert "KEY-" not in dump
     assert "SECRET-" not in dump
     ids = [AccountId(row["account_id"]) for row in await pool.fetch("SELECT account_id FROM account ORDER BY label")]
-    keyring = Keyring(pool, VAULT)
+    keyring = Keyring(pool, SAFE)
     found = await keyring.credentials(ids)
     assert [(each.api_key, each.secret) for each in found.values()] == [
         ("KEY-0000000001", b"SECRET-0000000001"),
@@ -143,7 +144,7 @@ async def test_keys_are_sealed_and_open_only_in_their_place(pool: Pool) -> None:
     await pool.execute(
         "UPDATE account a SET api_secret_sealed = b.api_secret_sealed FROM account b WHERE a.label = 'a1' AND b.label = 'a2'"
     )
-    moved = Keyring(pool, VAULT)
+    moved = Keyring(pool, SAFE)
     assert list(await moved.credentials(ids)) == [ids[1]]
     assert moved.unreadable == 1
 
@@ -153,7 +154,7 @@ async def test_an_account_keeps_its_egress(pool: Pool) -> None:
     first = dict(await pool.fetch("SELECT label, egress FROM account"))
     assert Counter(first.values()) == dict.fromkeys(range(EGRESSES), 100 // EGRESSES)
     async with pool.acquire() as connection:
-        await import_accounts(connection, VAULT, [record(row, paused=True) for row in range(1, 101)], egresses=EGRESSES + 3)
+        await import_accounts(connection, SAFE, [record(row, paused=True) for row in range(1, 101)], egresses=EGRESSES + 3)
     assert dict(await pool.fetch("SELECT label, egress FROM account")) == first
 
 

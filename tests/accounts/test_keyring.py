@@ -14,9 +14,10 @@ from marketbot.accounts.keyring import Keyring
 from marketbot.accounts.records import AccountRecord, read_record
 from marketbot.domain.ids import AccountId
 from marketbot.store.pool import Pool, open_pool
-from marketbot.vault.vault import Vault
 
-VAULT = Vault(bytes(range(32)))
+from .world import make_safe
+
+SAFE = make_safe()
 MAX_BYTES_AN_ACCOUNT = 5 * 1024
 
 
@@ -44,13 +45,13 @@ def record(row: int, secret: str = "") -> AccountRecord:
 
 async def bring_in(pool: Pool, *records: AccountRecord) -> list[AccountId]:
     async with pool.acquire() as connection:
-        await import_accounts(connection, VAULT, records, egresses=1)
+        await import_accounts(connection, SAFE, records, egresses=1)
     return [AccountId(row["account_id"]) for row in await pool.fetch("SELECT account_id FROM account ORDER BY account_id")]
 
 
 async def test_a_changed_key_is_read_again_after_a_refresh(pool: Pool) -> None:
     [account_id] = await bring_in(pool, record(1))
-    keyring = Keyring(pool, VAULT)
+    keyring = Keyring(pool, SAFE)
     first = (await keyring.credentials([account_id]))[account_id]
     assert await keyring.refresh() == 0
     assert (await keyring.credentials([account_id]))[account_id] is first
@@ -62,7 +63,7 @@ async def test_a_changed_key_is_read_again_after_a_refresh(pool: Pool) -> None:
 
 async def test_it_holds_no_more_than_its_size_and_forgets_the_unused(pool: Pool) -> None:
     ids = await bring_in(pool, *(record(row) for row in range(1, 6)))
-    keyring = Keyring(pool, VAULT, size=3)
+    keyring = Keyring(pool, SAFE, size=3)
     await keyring.credentials(ids[:3])
     first = (await keyring.credentials(ids[:1]))[ids[0]]
     await keyring.credentials(ids[3:4])
@@ -73,7 +74,7 @@ async def test_it_holds_no_more_than_its_size_and_forgets_the_unused(pool: Pool)
 
 async def test_nothing_of_a_key_shows(pool: Pool) -> None:
     ids = await bring_in(pool, record(1))
-    keyring = Keyring(pool, VAULT)
+    keyring = Keyring(pool, SAFE)
     credential = (await keyring.credentials(ids))[ids[0]]
     for shown in (repr(keyring), repr(credential), str(keyring), str(credential)):
         assert "KEY" not in shown
@@ -81,13 +82,13 @@ async def test_nothing_of_a_key_shows(pool: Pool) -> None:
 
 
 async def test_unknown_accounts_are_left_out(pool: Pool) -> None:
-    keyring = Keyring(pool, VAULT)
+    keyring = Keyring(pool, SAFE)
     assert await keyring.credentials([AccountId(404)]) == {}
 
 
 async def test_ten_thousand_credentials_are_small(pool: Pool) -> None:
     ids = await bring_in(pool, *(record(row) for row in range(1, 10_001)))
-    keyring = Keyring(pool, VAULT)
+    keyring = Keyring(pool, SAFE)
     await keyring.credentials(ids[:1])
     tracemalloc.start()
     try:

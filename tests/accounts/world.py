@@ -15,6 +15,7 @@ import aiohttp
 from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import Imported, import_accounts
 from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.safe import Safe
 from marketbot.clock import SystemClock
 from marketbot.domain.egress import Egress
 from marketbot.domain.ids import AccountId, Symbol
@@ -24,6 +25,7 @@ from marketbot.ports import VenueClient
 from marketbot.store.installation import Installation, open_installation
 from marketbot.store.pool import Pool, open_pool
 from marketbot.store.sources import create_webhook_source
+from marketbot.vault.kek import Kek
 from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 from simexchange import Config, Simulator
@@ -34,6 +36,11 @@ SOURCE = "club"
 EGRESS = tuple(Egress.parse(f"127.0.0.{last}") for last in range(1, 9))
 
 
+def make_safe() -> Safe:
+    """Make a safe of known keys."""
+    return Safe(Vault(bytes(range(32))), Kek(lambda: [bytes(range(1, 33))]))
+
+
 @dataclass
 class World:
     """Everything an account needs to be connected."""
@@ -41,7 +48,7 @@ class World:
     simulator: Simulator
     session: aiohttp.ClientSession
     pool: Pool
-    vault: Vault
+    safe: Safe
     keyring: Keyring
     installation: Installation
     clients: dict[Market, VenueClient]
@@ -75,7 +82,7 @@ class World:
         read = read_accounts_file(json.dumps(rows).encode())
         assert read.problems == ()
         async with self.pool.acquire() as connection:
-            return await import_accounts(connection, self.vault, read.records, egresses=len(EGRESS))
+            return await import_accounts(connection, self.safe, read.records, egresses=len(EGRESS))
 
     async def bring_in(self, accounts: list[Mapping[str, Any]], **settings: Any) -> list[AccountId]:
         """Make accounts at the simulator and import them; user and label may stand in each, beside the simulator's fields."""
@@ -97,7 +104,7 @@ class World:
         ]
         imported = await self.import_rows(rows)
         assert imported.problems == ()
-        fingerprints = [self.vault.fingerprint(row["api_key"]) for row in rows]
+        fingerprints = [self.safe.fingerprint(row["api_key"]) for row in rows]
         found = await self.pool.fetch("SELECT account_id, api_key_fingerprint FROM account")
         by_fingerprint = {row["api_key_fingerprint"]: AccountId(row["account_id"]) for row in found}
         return [by_fingerprint[each] for each in fingerprints]
@@ -129,12 +136,12 @@ async def open_world(database: str, directory: Path, *, limits_real: bool = Fals
             found = await client.instruments()
             assert not hasattr(found, "error_class"), found
             instruments[market] = {each.symbol: each for each in found}  # type: ignore[union-attr]
-        vault = Vault(bytes(range(32)))
+        safe = make_safe()
         async with pool.acquire() as connection:
             await create_webhook_source(connection, SOURCE, "a secret of sixteen letters")
             await connection.execute("UPDATE source SET instruments = $1", [SYMBOL])
         installation = await open_installation(pool, Profile.SIMULATION)
-        yield World(simulator, session, pool, vault, Keyring(pool, vault), installation, clients, instruments, clock)
+        yield World(simulator, session, pool, safe, Keyring(pool, safe), installation, clients, instruments, clock)
     finally:
         for client in clients.values():
             await client.close()

@@ -398,3 +398,49 @@ def test_people_are_invited_listed_and_shut_out(run: Run, database: str) -> None
     assert "no second factor" in run("people", "remove-second-factor", "rui@bot.example").stdout
     assert run("people", "unlock", "rui@bot.example").returncode == 0
     assert _json(run("people", "unlock", "x@bot.example", "--json"))["error"]["reason"] == "NOT_FOUND"
+
+
+def test_keys_are_made_rotated_and_revoked(run: Run, tmp_path: Path, data_dir: Path) -> None:
+    assert _json(run("keys", "init", "--json"))["made"] == str(data_dir / "kek.key")
+    assert _json(run("keys", "init", "--json"))["made"] is None
+    file = tmp_path / "accounts.csv"
+    rows = [f"ana,a{number},bybit,key-number-{number},secret-number-{number}" for number in range(3)]
+    file.write_text("\n".join(["user,label,venue,api_key,api_secret", *rows]))
+    assert run("accounts", "import", str(file)).returncode == 0
+
+    shown = _json(run("keys", "show", "--json"))
+    assert (shown["known"], shown["missing"], shown["sealed"]) == ({shown["current"]: 1}, {}, 3)
+    rotated = _json(run("keys", "rotate-kek", "--json"))
+    assert (rotated["rewrapped"], rotated["older"]) == (1, [shown["current"]])
+    assert run("keys", "retire-kek", rotated["current"]).returncode == 1
+    assert run("keys", "retire-kek", shown["current"]).returncode == 0
+    renewed = _json(run("keys", "rotate-data-keys", "--json"))
+    assert (renewed["users"], renewed["accounts"]) == (0, 0), "made within the hour"
+    assert _json(run("accounts", "import", str(file), "--json"))["unchanged"] == 3
+
+    assert run("keys", "revoke").returncode == 2
+    assert run("keys", "revoke", "--all").returncode == 2
+    drill = run("keys", "revoke", "--all", "--drill")
+    assert "3 keys of 1 users would be wiped" in drill.stdout
+    assert "This was a drill" in drill.stdout
+    assert _json(run("keys", "show", "--json"))["sealed"] == 3
+    assert run("keys", "revoke", "--user", "nobody", "--yes").returncode == 1
+    done = _json(run("keys", "revoke", "--user", "ana", "--yes", "--json"))
+    assert (done["accounts"], done["data_keys"], done["venues"]) == (
+        3,
+        1,
+        [{"venue": "bybit", "environment": "testnet", "accounts": 3}],
+    )
+    assert _json(run("keys", "show", "--json"))["sealed"] == 0
+
+
+def test_a_lost_key_encryption_key_is_told_and_never_made_anew(run: Run, tmp_path: Path, data_dir: Path) -> None:
+    file = tmp_path / "accounts.csv"
+    file.write_text("user,label,venue,api_key,api_secret\nana,a,bybit,key-number-1,secret-number-1")
+    assert "key-encryption key was made" in run("accounts", "import", str(file)).stdout
+    (data_dir / "kek.key").unlink()
+    for command in (("accounts", "import", str(file)), ("keys", "init"), ("keys", "show")):
+        done = run(*command)
+        assert done.returncode == 1
+        assert "no key-encryption key" in done.stderr + done.stdout
+    assert not (data_dir / "kek.key").exists()

@@ -83,10 +83,10 @@ def test_an_engine_is_given_time_to_finish() -> None:
 
 
 def test_there_is_no_secret_in_it_and_no_default_for_one() -> None:
-    assert VALUES["existingSecret"] == VALUES["vaultSecret"] == VALUES["image"]["reference"] == ""
+    assert VALUES["existingSecret"] == VALUES["vaultSecret"] == VALUES["kekSecret"] == VALUES["image"]["reference"] == ""
     assert not [resource for resource in RESOURCES if resource["kind"] == "Secret"]
     parts = (CHART / "templates" / "_pod.tpl").read_text()
-    for value in ("existingSecret", "vaultSecret", "image.reference"):
+    for value in ("existingSecret", "vaultSecret", "kekSecret", "image.reference"):
         assert f'required "{value} is required"' in parts
     for pod in PODS.values():
         for container in pod["containers"]:

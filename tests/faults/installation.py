@@ -21,6 +21,7 @@ import orjson
 
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import AccountRecord
+from marketbot.accounts.safe import safe_in
 from marketbot.audit.compare import UNPROTECTED_LIMIT_S
 from marketbot.audit.control import SimulatorControl
 from marketbot.audit.loading import run_audit
@@ -35,7 +36,6 @@ from marketbot.store.policy import change_policy
 from marketbot.store.pool import connect
 from marketbot.store.signals import accept_signal
 from marketbot.store.sources import create_webhook_source
-from marketbot.vault.vault import Vault
 
 SOURCE = "drill"
 SECRET = "a secret of the drills"
@@ -284,8 +284,8 @@ async def _make_accounts(made: Installation, wanted: int) -> None:
         )
         for number, (place, account) in enumerate(zip(places, held, strict=True))
     ]
-    vault = Vault.from_file(made.directory / "vault.key")
-    imported = await import_accounts(made.connection, vault, records, egresses=EGRESSES)
+    safe = safe_in(made.directory)
+    imported = await import_accounts(made.connection, safe, records, egresses=EGRESSES)
     assert imported.problems == ()
     await made.connection.execute(
         """INSERT INTO account_reading (account_id, user_id, wallet_balance, available_balance, read_at)

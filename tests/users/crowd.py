@@ -49,6 +49,10 @@ INSERT INTO realized_result (account_id, closed_at, symbol, side, user_id, signa
 SELECT account_id, now() - make_interval(secs => n), 'BTCUSDT', 'long', user_id, 1, 1.25 FROM account, generate_series(1, 4) n;
 INSERT INTO control_command (kind, scope, key, user_id, accounts, open_positions, queued_chunks)
 SELECT 'close', 'user', user_id::text, user_id, 3, 6, 0 FROM app_user;
+INSERT INTO box_key (public_sealed, kek_id, private_wrapped) VALUES ('sealed', 'kek', 'wrapped');
+INSERT INTO key_box (account_id, user_id, box_key_id, sealed, fingerprint)
+SELECT account_id, user_id, 1, 'sealed', sha256(account_id::text::bytea) FROM account;
+INSERT INTO key_check (account_id, user_id, checked_at) SELECT account_id, user_id, now() FROM account;
 INSERT INTO notice_hook (user_id, host, url_sealed, secret_sealed) SELECT user_id, 'hooks.example', 'sealed', 'sealed' FROM app_user
 """
 

@@ -12,8 +12,11 @@ import orjson
 from tests.api.conftest import TOKEN, Answer, Api, running
 
 from marketbot.accounts.api_token import NewToken
+from marketbot.accounts.safe import Safe
 from marketbot.domain.scope import Scope
 from marketbot.store.pool import DirectConnection, connect
+from marketbot.vault.kek import Kek
+from marketbot.vault.vault import Vault
 
 from .crowd import give_token, settle_crowd
 
@@ -66,6 +69,10 @@ async def faces_of(database: str, data_dir: Path, *, signals: int = 9, **changes
         await settle_crowd(store, signals=signals)
         made = [(await give_token(store, user_id)).text for user_id in (1, 2, None)]
         async with running(database, data_dir, **changes) as api:
+            # As an engine at work has done: a pair that users' keys are sealed to.
+            safe = Safe(Vault.from_file(data_dir / "vault.key"), Kek(lambda: [bytes(range(32))]))
+            async with store.transaction():
+                await safe.new_box_key(store)
             yield Faces(api, store, *made)
     finally:
         await store.close()

@@ -243,6 +243,56 @@ async def paused(faces: Faces) -> None:
     assert [tuple(row) for row in rows] == [(1, False), (2, True)]
 
 
+async def new_account(faces: Faces) -> None:
+    """It is one's own whatever the body says, and neither the other's key nor their label is in the way of anything but the key."""
+    for token, user_id in ((faces.ana, 1), (faces.rui, 2)):
+        wish = {"label": "made here", "venue": "bybit", "api_key": f"key-of-user-{user_id}", "api_secret": "a-secret-key"}
+        assert (await faces.ask("POST", "/v1/accounts", token, {**wish, "user_id": 1})).status == 422
+        made = await faces.ask("POST", "/v1/accounts", token, wish)
+        assert (made.status, made.json["account"]["user_id"]) == (202, user_id)
+    taken = {"label": "taken", "venue": "bybit", "api_key": "key-of-user-1", "api_secret": "a-secret-key"}
+    assert (await faces.ask("POST", "/v1/accounts", faces.rui, taken)).json["reason"] == "KEY_IN_USE"
+
+
+async def new_key(faces: Faces) -> None:
+    await _nobody_elses(faces, "PUT", "/v1/accounts/{}/key", {"api_key": "key-of-rui-1", "api_secret": "a-secret-key"})
+
+
+async def account_test(faces: Faces) -> None:
+    await _nobody_elses(faces, "POST", "/v1/accounts/{}/test", None)
+
+
+async def gone_account(faces: Faces) -> None:
+    await _nobody_elses(faces, "DELETE", "/v1/accounts/{}?force=true", None)
+
+
+async def _nobody_elses(faces: Faces, method: str, path: str, document: object) -> None:
+    async def rows() -> list[Any]:
+        questions = ("SELECT * FROM account WHERE account_id = 1", "SELECT * FROM key_box", "SELECT * FROM key_check")
+        return [await faces.store.fetch(question) for question in questions]
+
+    before = await rows()
+    stolen = await faces.ask(method, path.format(1), faces.rui, document)
+    absent = await faces.ask(method, path.format(999), faces.rui, document)
+    assert (stolen.status, stolen.body) == (absent.status, absent.body)
+    assert stolen.status == 404
+    assert await rows() == before
+    assert (await faces.ask(method, path.format(1), faces.ana, document)).status in (200, 202)
+
+
+async def egress(faces: Faces) -> None:
+    for user_id, token in ((1, faces.ana), (2, faces.rui)):
+        named = {each["account_id"] for each in (await faces.get("/v1/egress", token)).json["accounts"]}
+        own = {row["account_id"] for row in await faces.store.fetch("SELECT account_id FROM account WHERE user_id = $1", user_id)}
+        assert named
+        assert named <= own
+
+
+async def venues(faces: Faces) -> None:
+    """The same for everybody."""
+    assert (await faces.get("/v1/venues", faces.ana)).json == (await faces.get("/v1/venues", faces.rui)).json
+
+
 TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/me"): me,
     ("GET", "/v1/accounts"): accounts,
@@ -256,6 +306,12 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/events"): events,
     ("POST", "/v1/tokens"): new_token,
     ("DELETE", "/v1/tokens/{token_id:int}"): revoked_token,
+    ("POST", "/v1/accounts"): new_account,
+    ("PUT", "/v1/accounts/{account_id:int}/key"): new_key,
+    ("POST", "/v1/accounts/{account_id:int}/test"): account_test,
+    ("GET", "/v1/egress"): egress,
+    ("GET", "/v1/venues"): venues,
+    ("DELETE", "/v1/accounts/{account_id:int}"): gone_account,
     ("GET", "/v1/notices"): notices,
     ("PUT", "/v1/notices"): notices,
     ("DELETE", "/v1/notices"): notices,

@@ -29,8 +29,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND c.relnamespace = 'public'::regnamesp
   AND has_column_privilege($1, c.oid, a.attnum, 'SELECT')
 GROUP BY c.relname
 """
-SHARED = {"installation", "policy", "known_symbol", "source"}
-"""Readable tables without a user's rows: of ``source`` the name alone."""
+SHARED = {"installation", "policy", "known_symbol", "source", "box_key"}
+"""Readable tables without a user's rows: of ``source`` the name alone, of ``box_key`` the public half."""
 OWN_OF_SHARED_NAME = {"signal", "switch", "follow"}
 """Guarded tables whose rows carry no user_id."""
 
@@ -52,8 +52,8 @@ async def test_every_table_with_users_rows_is_guarded_or_out_of_reach(owner: Dir
             "SELECT relname FROM pg_class c WHERE relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)"
         )
     }
-    # A chunk names accounts of many users, a job what is sent to whom, a person who logs in: they are out of reach altogether.
-    assert sorted(set(tables) - guarded) == ["chunk", "job", "person"]
+    # A chunk names accounts of many users, a job what is sent to whom, a person who logs in, a data key opens keys: out of reach.
+    assert sorted(set(tables) - guarded) == ["chunk", "data_key", "job", "person"]
     assert granted.isdisjoint({"chunk", "job", "person", "login_session", "invitation", "recovery_code", "one_time_link"})
     views = {
         row["relname"]
@@ -125,6 +125,11 @@ async def test_nobody_in_particular_sees_nothing(owner: DirectConnection) -> Non
         "SELECT api_key_sealed FROM account",
         "SELECT api_key_fingerprint FROM account",
         "SELECT * FROM account",
+        "SELECT sealed FROM key_box",
+        "SELECT fingerprint FROM key_box",
+        "SELECT private_wrapped FROM box_key",
+        "SELECT wrapped FROM data_key",
+        "UPDATE account SET api_secret_sealed = ''",
         "SELECT sha256 FROM api_token",
         "SELECT secret_sha256 FROM source",
         "SELECT sealed_hmac_key FROM source",

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import structlog
 
+from marketbot.accounts.connect import refused_by
 from marketbot.accounts.keyring import Keyring
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.venue import BINANCE, BYBIT, Market, Venue
@@ -23,6 +24,7 @@ from marketbot.observability.metrics import JobResult
 from marketbot.ports import AccountReading, Clock, Owned, OwnsAll, VenueClient
 from marketbot.store import account_jobs, accounts, readings
 from marketbot.store.account_jobs import AccountJob, Settled
+from marketbot.store.accounts import Quarantine
 from marketbot.store.pool import Pool, is_unavailable
 from marketbot.store.readings import BalanceRow
 
@@ -131,7 +133,12 @@ class BalanceRefresh:
                     refused[job] = reading
         await readings.write_balances(self._pool, found)
         await accounts.quarantine_accounts(
-            self._pool, {job.account_id: (job.user_id, fault.text) for job, fault in refused.items()}
+            self._pool,
+            [
+                Quarantine(job.account_id, job.user_id, found.reason, found.code, found.facts)
+                for job, fault in refused.items()
+                for found in [refused_by(fault)]
+            ],
         )
         await account_jobs.settle(self._pool, settled)
         self.read += len(found)

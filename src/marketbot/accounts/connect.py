@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.ids import Symbol
 from marketbot.domain.instrument import Instrument
-from marketbot.domain.money import ONE
+from marketbot.domain.key_reason import MAX_FACT_CHARS, KeyReason, key_text
+from marketbot.domain.money import ONE, ZERO
 from marketbot.domain.policy import Policy, Wishes, settle
-from marketbot.domain.venue import PositionMode
+from marketbot.domain.reasons import Language
+from marketbot.domain.venue import Environment, PositionMode
 from marketbot.ports import AccountReading, Credential, KeyReading, VenueClient
 
 REASON_MAX_CHARS = 300
@@ -40,13 +42,20 @@ class Connected:
     reading: AccountReading | None
     leverages: Mapping[Symbol, Decimal]
     notes: tuple[str, ...] = ()
+    key: KeyReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The account must not trade until its owner has mended this; the reason is for the owner, in plain English."""
+    """The account must not trade until its owner has mended this. ``facts`` fill the reason's text."""
 
-    reason: str
+    code: KeyReason
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """Return the reason in English."""
+        return key_text(self.code, self.facts, Language.EN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ async def connect_account(client: VenueClient, credential: Credential, leverages
     if isinstance(reading, VenueFault):
         return _failed(reading)
     result = await set_leverages(client, credential, leverages)
-    return replace(result, reading=reading) if isinstance(result, Connected) else result
+    return replace(result, reading=reading, key=key) if isinstance(result, Connected) else result
 
 
 async def set_leverages(client: VenueClient, credential: Credential, leverages: Mapping[Instrument, Decimal]) -> ConnectResult:
@@ -98,23 +107,29 @@ async def set_leverages(client: VenueClient, credential: Credential, leverages: 
     return Connected(credential.position_mode, None, held, tuple(notes))
 
 
-def object_to(key: KeyReading) -> str | None:
+def object_to(key: KeyReading) -> KeyReason | None:
     """Return why a key must not be used, or None."""
     if key.can_withdraw:
-        return "The key can move money out of the account. Make one that may only trade, and connect that."
+        return KeyReason.KEY_CAN_WITHDRAW
     if key.problem is not None:
-        return _sentence(key.problem)
-    if not key.can_trade:
-        return "The key may not trade perpetual futures. Give it that permission, or make another."
+        return key.problem
+    return None if key.can_trade else KeyReason.KEY_CANNOT_TRADE
+
+
+def advise(key: KeyReading, reading: AccountReading, environment: Environment) -> KeyReason | None:
+    """Return what the owner of a good key should know, or None."""
+    if reading.wallet_balance <= ZERO:
+        return KeyReason.BALANCE_EMPTY
+    if key.ip_restricted is False and environment is Environment.MAINNET:
+        return KeyReason.ADDRESSES_UNRESTRICTED
     return None
 
 
+def refused_by(fault: VenueFault) -> Refused:
+    """Read a venue's refusal of a key."""
+    code = fault.key_reason or KeyReason.KEY_REFUSED
+    return Refused(code, {"code": fault.code, "text": fault.text[:MAX_FACT_CHARS]})
+
+
 def _failed(fault: VenueFault) -> ConnectResult:
-    if fault.error_class in TRANSIENT:
-        return NotNow(fault)
-    return Refused(_sentence(f"the venue refuses the key ({fault.code} {fault.text})".replace(" )", ")")))
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()[:REASON_MAX_CHARS]
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    return NotNow(fault) if fault.error_class in TRANSIENT else refused_by(fault)

@@ -7,24 +7,36 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 import structlog
 
-from marketbot.accounts.connect import Connected, ConnectResult, NotNow, Refused, connect_account, leverage_for, set_leverages
+from marketbot.accounts.connect import (
+    Connected,
+    ConnectResult,
+    NotNow,
+    Refused,
+    advise,
+    connect_account,
+    leverage_for,
+    set_leverages,
+)
 from marketbot.accounts.keyring import Keyring
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.ids import AccountId, Symbol
 from marketbot.domain.instrument import Instrument
+from marketbot.domain.key_reason import MAX_FACT_CHARS, KeyReason
 from marketbot.domain.live import Changed, tell_nobody
 from marketbot.domain.policy import Policy
 from marketbot.domain.position import VenuePosition
 from marketbot.domain.venue import Market, PositionMode
 from marketbot.ports import Clock, Owned, OwnsAll, Tell, VenueClient
 from marketbot.store import accounts as rows
-from marketbot.store import readings
-from marketbot.store.accounts import AccountToConnect
+from marketbot.store import key_checks, readings
+from marketbot.store.accounts import AccountToConnect, Quarantine
+from marketbot.store.key_checks import KeyFinding
 from marketbot.store.pool import Pool, is_unavailable
 from marketbot.store.readings import BalanceRow, LeverageRow
 
@@ -192,7 +204,7 @@ class Connector:
         credentials = await self._keyring.credentials([account.account_id])
         credential = credentials.get(account.account_id)
         if credential is None:
-            return Refused("The stored key cannot be opened. Connect the account again.")
+            return Refused(KeyReason.KEY_UNREADABLE)
         client = self._clients[account.market]
         wanted = {
             instrument: leverage_for(self._policy(), account.wishes, instrument)
@@ -258,8 +270,13 @@ class Connector:
             await rows.mark_ready(self._pool, ids)
         await rows.quarantine_accounts(
             self._pool,
-            {account.account_id: (account.user_id, result.reason) for account, result in done if isinstance(result, Refused)},
+            [
+                Quarantine(account.account_id, account.user_id, result.reason, result.code, result.facts)
+                for account, result in done
+                if isinstance(result, Refused)
+            ],
         )
+        await key_checks.write(self._pool, [finding for each in done if (finding := _finding(*each, now)) is not None])
         self._tell({account.user_id for account, result in done if not isinstance(result, NotNow)}, Changed.ACCOUNTS)
         for account, result in done:
             self._note(account, result)
@@ -287,6 +304,19 @@ class Connector:
             log.warning("account_not_connected", account_id=account_id, market=str(account.market), outcome=outcome, why=why)
         if self._progress is not None:
             self._progress(account_id, outcome, why)
+
+
+def _finding(account: AccountToConnect, result: ConnectResult, now: datetime) -> KeyFinding | None:
+    """Return what a try told about a key; None where it was not asked about."""
+    if isinstance(result, Refused):
+        return KeyFinding(account.account_id, account.user_id, now, result.code, result.facts)
+    if isinstance(result, NotNow):
+        facts = {"code": result.fault.code, "text": result.fault.text[:MAX_FACT_CHARS]}
+        return None if account.ready else KeyFinding(account.account_id, account.user_id, now, KeyReason.VENUE_UNAVAILABLE, facts)
+    if result.key is None or result.reading is None:
+        return None
+    advice = advise(result.key, result.reading, account.market.environment)
+    return KeyFinding(account.account_id, account.user_id, now, advice, {}, result.key.ip_restricted, result.key.expires_at)
 
 
 def _changed_mode(account: AccountToConnect, result: Connected) -> PositionMode | None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from marketbot.accounts.handover import Secrets
 from marketbot.accounts.records import AccountRecord, Problem
-from marketbot.domain.ids import SourceId, UserId
+from marketbot.accounts.safe import OpenKey, Safe, Sealed
+from marketbot.domain.ids import AccountId, SourceId, UserId
 from marketbot.domain.venue import Market
 from marketbot.store import accounts as rows
-from marketbot.store.accounts import ExistingAccount
 from marketbot.store.pool import Connection
-from marketbot.vault.vault import Vault, VaultError, account_aad
+from marketbot.vault.vault import VaultError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Imported:
     problems: tuple[Problem, ...]
 
 
-async def import_accounts(connection: Connection, vault: Vault, records: Sequence[AccountRecord], *, egresses: int) -> Imported:
+async def import_accounts(connection: Connection, safe: Safe, records: Sequence[AccountRecord], *, egresses: int) -> Imported:
     """Write accounts by (user, label): new ones wait to be connected, known ones get the file's settings and key.
 
     One transaction, of the caller's connection. Importing the same records again changes nothing, except that a quarantined
@@ -39,17 +40,20 @@ async def import_accounts(connection: Connection, vault: Vault, records: Sequenc
         users = await rows.ensure_users(connection, sorted({record.user for record in known}))
         loads = EgressLoads(await rows.accounts_by_egress(connection), egresses)
         existing = await rows.accounts_of(connection, list(users.values()))
-        in_use = await rows.keys_in_use(connection, [vault.fingerprint(record.api_key) for record in known])
+        in_use = await rows.keys_in_use(connection, [safe.fingerprint(record.api_key) for record in known])
         problems = [
             Problem(record.row, "follows", "names a source that does not exist")
             for record in records
             if not source_ids.keys() >= (record.follows or frozenset())
         ]
+        keys = await safe.keys_of(connection, list(users.values()))
+        held = await _held_keys(connection, safe, [found.key.account_id for found in existing.values()])
+        numbers = iter(await rows.new_account_ids(connection, len(known)))
         written: list[tuple[Any, ...]] = []
         for record in known:
             user_id = users[record.user]
             found = existing.get((user_id, record.label))
-            holder = in_use.get(vault.fingerprint(record.api_key))
+            holder = in_use.get(safe.fingerprint(record.api_key))
             if found is not None and found.market != Market(record.venue, record.environment):
                 problems.append(Problem(record.row, "label", "is in use for another venue or environment; choose another label"))
             elif holder is not None and holder != (user_id, record.label):
@@ -62,7 +66,13 @@ async def import_accounts(connection: Connection, vault: Vault, records: Sequenc
                     egress = found.egress
                 elif found is None or found.egress != egress:
                     egress = loads.place(Market(record.venue, record.environment), egress)
-                written.append(_row(vault, record, user_id, found, source_ids, egress))
+                account_id = next(numbers) if found is None else found.account_id
+                place = _Place(account_id, user_id, safe.fingerprint(record.api_key))
+                kept = held.get(account_id)
+                sealed = (
+                    kept[0] if kept is not None and kept[1] == _secrets(record) else _seal(safe, keys[user_id], place, record)
+                )
+                written.append(_row(record, place, sealed, source_ids, egress))
         created, changed = await rows.upsert_accounts(connection, written)
     return Imported(created, changed, len(written) - created - changed, tuple(sorted(problems, key=lambda each: each.row)))
 
@@ -88,30 +98,51 @@ class EgressLoads:
         return self._loads.setdefault(market, [0] * self._egresses)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Whom a sealed key is for."""
+
+    account_id: AccountId
+    user_id: UserId
+    fingerprint: bytes
+
+
+async def _held_keys(
+    connection: Connection, safe: Safe, account_ids: Sequence[AccountId]
+) -> dict[AccountId, tuple[Sealed, Secrets]]:
+    """Return what is stored of these accounts' keys, sealed by data keys and in clear: a key that is the stored one keeps its form."""
+    found: dict[AccountId, tuple[Sealed, Secrets]] = {}
+    for row, keys in await rows.sealed_keys(connection, account_ids):
+        try:
+            clear = safe.open(await safe.open_keys(keys), row)
+        except VaultError:
+            continue
+        found[row.account_id] = (Sealed(row.api_key_sealed, row.api_secret_sealed, row.api_passphrase_sealed), clear)
+    return found
+
+
+def _secrets(record: AccountRecord) -> Secrets:
+    return Secrets(record.api_key.encode(), record.api_secret.encode())
+
+
+def _seal(safe: Safe, key: OpenKey, place: _Place, record: AccountRecord) -> Sealed:
+    return safe.seal(key, place.user_id, place.account_id, place.fingerprint, _secrets(record))
+
+
 def _row(
-    vault: Vault,
-    record: AccountRecord,
-    user_id: UserId,
-    found: ExistingAccount | None,
-    source_ids: dict[str, SourceId],
-    egress: int,
+    record: AccountRecord, place: _Place, sealed: Sealed, source_ids: dict[str, SourceId], egress: int | None
 ) -> tuple[Any, ...]:
-    """Return one account in the order of ``IMPORTED_COLUMNS``; a key that is the stored one keeps its sealed form."""
-    fingerprint = vault.fingerprint(record.api_key)
-    if found is not None and _is_stored_key(vault, record, user_id, found):
-        key, secret = found.api_key_sealed, found.api_secret_sealed
-    else:
-        key = vault.seal(record.api_key.encode(), aad=account_aad(user_id, fingerprint, "key"))
-        secret = vault.seal(record.api_secret.encode(), aad=account_aad(user_id, fingerprint, "secret"))
+    """Return one account in the order of ``IMPORTED_COLUMNS``."""
     wishes = record.wishes
     return (
-        user_id,
+        place.account_id,
+        place.user_id,
         record.label,
         record.venue,
         record.environment.value,
-        key,
-        secret,
-        fingerprint,
+        sealed.api_key,
+        sealed.secret,
+        place.fingerprint,
         egress,
         record.paused,
         record.reduce_only,
@@ -126,13 +157,3 @@ def _row(
         sorted(wishes.denied_symbols),
         None if record.follows is None else sorted(source_ids[name] for name in record.follows),
     )
-
-
-def _is_stored_key(vault: Vault, record: AccountRecord, user_id: UserId, found: ExistingAccount) -> bool:
-    if found.fingerprint != vault.fingerprint(record.api_key):
-        return False
-    try:
-        secret = vault.open(found.api_secret_sealed, aad=account_aad(user_id, found.fingerprint, "secret"))
-    except VaultError:
-        return False
-    return secret == record.api_secret.encode()

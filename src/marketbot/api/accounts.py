@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from litestar import Response, Router, get, patch
+from litestar.handlers import HTTPRouteHandler
 
 from marketbot.accounts.settings import SettingProblem, range_text, read_settings
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by, user_of
@@ -15,11 +18,13 @@ from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.user_door import UserDoor
 from marketbot.domain.audit_entry import Action, AuditEntry, fact
 from marketbot.domain.ids import AccountId
+from marketbot.domain.key_reason import stored_text
+from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
 from marketbot.store.audit_trail import record
 from marketbot.store.policy import read_policy
-from marketbot.store.user_accounts import change_settings, list_own_accounts, read_me, read_own_account
+from marketbot.store.user_accounts import AccountRow, change_settings, list_own_accounts, read_me, read_own_account
 
 log = logger(__name__)
 
@@ -59,7 +64,17 @@ async def show_account(request: ApiRequest) -> Response[bytes]:
     account, simulated = await door.read(user_id, lambda connection: read_own_account(connection, user_id, AccountId(account_id)))
     if account is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    return json_answer({"simulated": simulated, "account": account})
+    return json_answer({"simulated": simulated, **told_account(account, spoken_by(request))})
+
+
+def told_account(account: AccountRow, spoken: Language) -> dict[str, object]:
+    """Show an account with why it stands still, and what is known of its key, in words."""
+    why = stored_text(account.status_code, account.status_facts, account.status_reason, spoken)
+    return {
+        "account": account,
+        "status_text": why,
+        "key_text": stored_text(account.key_code, account.key_facts, None, spoken),
+    }
 
 
 @patch("/v1/accounts/{account_id:int}/settings", opt=demands(Scope.SETTINGS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
@@ -97,5 +112,5 @@ def _told(problem: SettingProblem) -> dict[str, str]:
     return {**told, "range": allowed} if allowed else told
 
 
-def accounts_router() -> Router:
-    return Router(path="/", route_handlers=[show_me, list_accounts, show_account, patch_settings], before_request=admit)
+def accounts_router(more: Sequence[HTTPRouteHandler]) -> Router:
+    return Router(path="/", route_handlers=[show_me, list_accounts, show_account, patch_settings, *more], before_request=admit)

@@ -10,6 +10,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from marketbot.api.account_keys import account_key_routes
 from marketbot.api.accounts import accounts_router
 from marketbot.api.closing import closing_router
 from marketbot.api.database import Database
@@ -30,6 +31,7 @@ from marketbot.api.operator_controls import operator_controls_router
 from marketbot.api.operator_policy import operator_policy_router
 from marketbot.api.operator_report import operator_report_router
 from marketbot.api.operator_sources import operator_sources_router
+from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
@@ -112,6 +114,8 @@ def create_app(
             "trusted_proxies": trusted,
             "vault": safe,
             "notices_to_loopback": settings.notices_to_loopback,
+            "egress": settings.egress_addresses,
+            "accounts_per_user": settings.accounts_per_user,
         }
     )
 
@@ -144,7 +148,8 @@ def create_app(
             operator_report_router(),
             operator_sources_router(),
             closing_router(),
-            accounts_router(),
+            accounts_router(account_key_routes()),
+            operator_keys_router(),
             trades_router(),
             tokens_router(),
             events_router(),

@@ -41,6 +41,12 @@ class ApiReason(StrEnum):
     COMMAND_IN_PROGRESS = "COMMAND_IN_PROGRESS"
     KEY_REUSED = "KEY_REUSED"
     KEY_LIMIT_REACHED = "KEY_LIMIT_REACHED"
+    ACCOUNT_LIMIT_REACHED = "ACCOUNT_LIMIT_REACHED"
+    KEY_IN_USE = "KEY_IN_USE"
+    KEY_REVOKED = "KEY_REVOKED"
+    ACCOUNT_BUSY = "ACCOUNT_BUSY"
+    ACCOUNT_DISCONNECTED = "ACCOUNT_DISCONNECTED"
+    ENGINE_AWAY = "ENGINE_AWAY"
     JSON_EXPECTED = "JSON_EXPECTED"
     JSON_MALFORMED = "JSON_MALFORMED"
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
@@ -106,6 +112,12 @@ _API_STATUS = {
     ApiReason.COMMAND_IN_PROGRESS: 409,
     ApiReason.KEY_REUSED: 422,
     ApiReason.KEY_LIMIT_REACHED: 429,
+    ApiReason.ACCOUNT_LIMIT_REACHED: 409,
+    ApiReason.KEY_IN_USE: 409,
+    ApiReason.KEY_REVOKED: 409,
+    ApiReason.ACCOUNT_BUSY: 409,
+    ApiReason.ACCOUNT_DISCONNECTED: 409,
+    ApiReason.ENGINE_AWAY: 503,
     ApiReason.JSON_EXPECTED: 415,
     ApiReason.JSON_MALFORMED: 400,
     ApiReason.BODY_TOO_LARGE: 413,
@@ -178,6 +190,32 @@ _API_TEXT = {
     ApiReason.KEY_LIMIT_REACHED: (
         "Too many commands with an Idempotency-Key within a day.",
         "Comandos demais com Idempotency-Key em um dia.",
+    ),
+    ApiReason.ACCOUNT_LIMIT_REACHED: (
+        "You have as many accounts as you may. Disconnect one that is not used any more, or ask the operator.",
+        "Você já tem o máximo de contas. Desconecte uma que não seja mais usada ou fale com o operador.",
+    ),
+    ApiReason.KEY_IN_USE: (
+        "This key is connected already. Every account needs a key of its own.",
+        "Esta chave já está conectada. Cada conta precisa de uma chave própria.",
+    ),
+    ApiReason.KEY_REVOKED: (
+        "This key was withdrawn from use. Delete it at the venue and make another.",
+        "Esta chave foi retirada de uso. Apague-a na corretora e crie outra.",
+    ),
+    ApiReason.ACCOUNT_BUSY: (
+        "The account holds positions, or orders are on their way. Close them first; force=true disconnects it all the same, and what is"
+        " open is then yours to watch.",
+        "A conta tem posições abertas ou ordens em andamento. Feche-as primeiro; force=true desconecta mesmo assim, e o que estiver aberto"
+        " fica por sua conta.",
+    ),
+    ApiReason.ACCOUNT_DISCONNECTED: (
+        "The account is disconnected. Connect it again under the same label.",
+        "A conta está desconectada. Conecte-a de novo com o mesmo nome.",
+    ),
+    ApiReason.ENGINE_AWAY: (
+        "No engine has ever run here, so there is nobody to hand a key to. Start the engine, or send again shortly.",
+        "Nenhum motor rodou aqui ainda, e não há a quem entregar uma chave. Inicie o motor ou envie novamente em instantes.",
     ),
     ApiReason.JSON_EXPECTED: ("Send the body as application/json.", "Envie o corpo como application/json."),
     ApiReason.JSON_MALFORMED: ("The body is not a JSON object.", "O corpo não é um objeto JSON."),

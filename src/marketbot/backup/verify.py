@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
+from marketbot.accounts.safe import Safe, safe_in
 from marketbot.audit.books import BookFinding, check_books
 from marketbot.backup.dump import STATEMENT_TIMEOUT_S
 from marketbot.backup.errors import BackupError
@@ -17,16 +18,17 @@ from marketbot.backup.manifest import Manifest
 from marketbot.backup.restore import check_migrations
 from marketbot.backup.scratch import scratch_server
 from marketbot.backup.tables import migrations, quoted
+from marketbot.domain.ids import AccountId
+from marketbot.store.accounts import sealed_keys
 from marketbot.store.migrate import MigrationError, migrate
 from marketbot.store.pool import DirectConnection, connect
-from marketbot.vault.vault import Vault, VaultError, account_aad
+from marketbot.vault.kek import KekMissing, NoKek
+from marketbot.vault.vault import Vault, VaultError
 
 MAX_KEYS_TRIED = 1_000
 """Accounts whose sealed keys are opened: the vault's key is one for all, so a few would do; a thousand also finds what is damaged."""
 
-_KEYS = f"""
-SELECT user_id, api_key_fingerprint, api_key_sealed, api_secret_sealed FROM account ORDER BY account_id LIMIT {MAX_KEYS_TRIED}
-"""
+_KEYS = f"SELECT account_id FROM account WHERE api_secret_sealed <> '' ORDER BY account_id LIMIT {MAX_KEYS_TRIED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,16 @@ async def _prove(
         faults.append("The restored schema is not the one that the manifest names.")
     findings = tuple(await check_books(connection))
     faults += [f"The books: {each.rule} {each.count} times ({'; '.join(each.examples)})." for each in findings]
-    keys = await _try_keys(connection, vault_key_file)
-    if keys.opened < keys.tried:
-        faults.append(
-            f"The vault key at hand opens {keys.opened} of {keys.tried} sealed account keys: it is not the key they were sealed with."
-        )
     try:
         await migrate(connection)
     except (MigrationError, asyncpg.PostgresError) as error:
         faults.append(f"It cannot be brought to this version's schema: {error}")
+        return Verified(manifest, rows, findings, KeysTried(at_hand=False), tuple(faults))
+    keys = await _try_keys(connection, vault_key_file)
+    if keys.opened < keys.tried:
+        faults.append(
+            f"The keys at hand open {keys.opened} of {keys.tried} sealed account keys: they are not those they were sealed with."
+        )
     return Verified(manifest, rows, findings, keys, tuple(faults))
 
 
@@ -108,19 +111,26 @@ async def _try_keys(connection: DirectConnection, vault_key_file: Path) -> KeysT
     if not await asyncio.to_thread(vault_key_file.exists):
         return KeysTried(at_hand=False)
     try:
-        vault = Vault.from_file(vault_key_file)
+        safe = _safe(vault_key_file)
     except VaultError as error:
         raise BackupError(str(error)) from error
-    accounts = await connection.fetch(_KEYS)
+    accounts = [AccountId(row["account_id"]) for row in await connection.fetch(_KEYS)]
     opened = 0
-    for account in accounts:
+    for sealed, keys in await sealed_keys(connection, accounts):
         try:
-            for kind, sealed in (("key", account["api_key_sealed"]), ("secret", account["api_secret_sealed"])):
-                vault.open(sealed, aad=account_aad(account["user_id"], account["api_key_fingerprint"], kind))
+            safe.open(await safe.open_keys(keys), sealed)
         except VaultError:
             continue
         opened += 1
     return KeysTried(at_hand=True, tried=len(accounts), opened=opened)
+
+
+def _safe(vault_key_file: Path) -> Safe:
+    """Open the safe with the keys at hand. Without a key-encryption key, what the vault sealed in earlier versions still opens."""
+    try:
+        return safe_in(vault_key_file.parent, make=False)
+    except KekMissing:
+        return Safe(Vault.from_file(vault_key_file), NoKek())
 
 
 async def try_keys(dsn: str, vault_key_file: Path) -> KeysTried:

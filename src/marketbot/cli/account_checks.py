@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.progress import Progress, TaskID
 
-from marketbot.accounts.connect import object_to
+from marketbot.accounts.connect import TRANSIENT, advise, object_to
 from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.safe import open_safe
 from marketbot.bootstrap import SimulatorUnknownError, simulator_urls
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
@@ -21,14 +22,15 @@ from marketbot.domain.egress import Egress
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.execution_report import VenueFault
 from marketbot.domain.ids import AccountId
-from marketbot.domain.money import ZERO, plain
+from marketbot.domain.key_reason import KeyReason, key_text
+from marketbot.domain.money import plain
+from marketbot.domain.reason_texts import Text
 from marketbot.domain.reasons import Language
 from marketbot.domain.venue import Environment, Market, PositionMode, Profile, Venue
 from marketbot.ports import Credential, VenueClient
 from marketbot.settings import Settings
 from marketbot.store.pool import open_pool
 from marketbot.supervisor.endpoints import Endpoints
-from marketbot.vault.vault import Vault
 from marketbot.venues.registry import open_clients
 
 ACCOUNTS_MAX = 10_000
@@ -39,23 +41,7 @@ SELECT account_id, label, venue, environment, status::text, status_reason FROM a
 WHERE cardinality($1::text[]) = 0 OR label = ANY ($1) OR account_id::text = ANY ($1)
 ORDER BY account_id LIMIT $2
 """
-_TEXTS = {
-    "fine": ("The key works.", "A chave funciona."),
-    "unreadable": (
-        "The stored key cannot be opened: it was sealed with another vault key. Import the account again.",
-        "A chave guardada não abre: foi selada com outra chave do cofre. Importe a conta de novo.",
-    ),
-    "no_answer": (
-        "The venue did not give an answer ({text}); try again.",
-        "A corretora não respondeu ({text}); tente de novo.",
-    ),
-    "empty": ("The futures wallet is empty: nothing can be traded.", "A carteira de futuros está vazia: nada será operado."),
-    "unrestricted": (
-        "The key works from any address; restrict it to this service's addresses.",
-        "A chave vale em qualquer endereço; restrinja-a aos endereços deste serviço.",
-    ),
-    "refused": ("{text}", "A corretora ou as regras recusam a chave: {text}"),
-}
+_FINE = Text("The key works.", "A chave funciona.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +70,7 @@ async def check_accounts(output: Output, settings: Settings, labels: Sequence[st
         checks = await _check_all(output, store, rows, language)
     columns = ("account", "label", "market", "status", "balance", "mode", "finding")
     cells = [
-        [c.account_id, c.label, c.market, c.status, c.balance, c.position_mode, c.problem or c.advice or _say("fine", language)]
+        [c.account_id, c.label, c.market, c.status, c.balance, c.position_mode, c.problem or c.advice or _FINE.spoken(language)]
         for c in checks
     ]
     output.show({"accounts": [asdict(check) for check in checks]}, output.table("Accounts", columns, cells))
@@ -95,7 +81,7 @@ async def _check_all(output: Output, store: StoreSession, rows: Sequence[Any], l
     settings = _running(store)
     try:
         urls, ca_file = simulator_urls(settings)
-        vault = await asyncio.to_thread(Vault.from_file, settings.vault_key_file)
+        safe = await asyncio.to_thread(open_safe, settings, make=False)
     except SimulatorUnknownError as error:
         raise CommandFailed(FailureReason.SERVICE_NOT_RUNNING, "The simulator does not run: start `marketbot up`.") from error
     except MarketBotError as error:
@@ -103,7 +89,7 @@ async def _check_all(output: Output, store: StoreSession, rows: Sequence[Any], l
     markets = {Market(Venue(row["venue"]), Environment(row["environment"])) for row in rows}
     pool = await open_pool(store.dsn, name="account check", size=2)
     try:
-        credentials = await Keyring(pool, vault).credentials([AccountId(row["account_id"]) for row in rows])
+        credentials = await Keyring(pool, safe).credentials([AccountId(row["account_id"]) for row in rows])
     finally:
         await pool.close()
     egress = settings.egress_addresses or (None,)
@@ -150,22 +136,19 @@ async def _counted(
 
 async def _check(client: VenueClient, row: Any, credential: Credential | None, language: Language) -> AccountCheck:
     if credential is None:
-        return _checked(row, problem=_say("unreadable", language))
+        return _checked(row, problem=key_text(KeyReason.KEY_UNREADABLE, {}, language))
     key = await client.read_key(credential)
     if isinstance(key, VenueFault):
         return _checked(row, problem=_fault(key, language))
     objection = object_to(key)
     if objection is not None:
-        return _checked(row, mode=key.position_mode, problem=_say("refused", language, objection))
+        return _checked(row, mode=key.position_mode, problem=key_text(objection, {}, language))
     reading = await client.read_account(credential)
     if isinstance(reading, VenueFault):
         return _checked(row, mode=key.position_mode, problem=_fault(reading, language))
-    advice = None
-    if reading.wallet_balance <= ZERO:
-        advice = _say("empty", language)
-    elif key.ip_restricted is False and client.market.environment is Environment.MAINNET:
-        advice = _say("unrestricted", language)
-    return _checked(row, mode=key.position_mode, balance=plain(reading.wallet_balance), advice=advice)
+    advice = advise(key, reading, client.market.environment)
+    told = None if advice is None else key_text(advice, {}, language)
+    return _checked(row, mode=key.position_mode, balance=plain(reading.wallet_balance), advice=told)
 
 
 def _checked(
@@ -190,9 +173,6 @@ def _checked(
 
 
 def _fault(fault: VenueFault, language: Language) -> str:
-    told = f"{fault.code} {fault.text}".strip() or str(fault.error_class)
-    return _say("refused" if fault.code else "no_answer", language, told)
-
-
-def _say(name: str, language: Language, text: str = "") -> str:
-    return _TEXTS[name][language is Language.PT].format(text=text)
+    otherwise = KeyReason.VENUE_UNAVAILABLE if fault.error_class in TRANSIENT else KeyReason.KEY_REFUSED
+    facts = {"code": fault.code or str(fault.error_class), "text": fault.text}
+    return key_text(fault.key_reason or otherwise, facts, language)

@@ -11,18 +11,19 @@ from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import Problem
 from marketbot.cli.actor import note
+from marketbot.accounts.safe import ensure_kek, open_safe
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import egresses_of, open_store
 from marketbot.domain.audit_entry import Action
 from marketbot.domain.errors import MarketBotError
 from marketbot.settings import Settings
-from marketbot.vault.vault import Vault
 
 PROBLEMS_SHOWN_MAX = 50
 
 _LIST = """
-SELECT a.account_id, u.name AS user_name, a.label, a.venue, a.environment::text, a.status::text, a.status_reason, a.paused,
+SELECT a.account_id, u.name AS user_name, a.label, a.venue, a.environment::text,
+       CASE WHEN a.disconnected_at IS NULL THEN a.status::text ELSE 'disconnected' END AS status, a.status_reason, a.paused,
        a.reduce_only, a.egress, a.hedge_mode, r.wallet_balance, r.available_balance, r.read_at,
        ARRAY(SELECT s.name FROM follow f JOIN source s USING (source_id) WHERE f.account_id = a.account_id ORDER BY 1) AS follows
 FROM account a JOIN app_user u USING (user_id) LEFT JOIN account_reading r USING (account_id)
@@ -42,11 +43,12 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
     async with open_store(settings, create=True) as store:
         output.mark(store.profile)
         try:
-            vault = Vault.from_file(settings.vault_key_file)
+            made = await ensure_kek(store.connection, settings.data_dir)
+            safe = open_safe(settings, make=False)
         except (MarketBotError, OSError) as error:
-            raise CommandFailed(FailureReason.REFUSED, f"The vault's key cannot be used: {error}") from error
+            raise CommandFailed(FailureReason.REFUSED, f"The keys that seal accounts' keys cannot be used: {error}") from error
         async with store.connection.transaction():
-            imported = await import_accounts(store.connection, vault, read.records, egresses=egresses_of(settings))
+            imported = await import_accounts(store.connection, safe, read.records, egresses=egresses_of(settings))
             if imported.created or imported.changed:
                 await note(
                     store.connection, Action.ACCOUNTS_IMPORTED, "accounts", "", created=imported.created, changed=imported.changed
@@ -60,6 +62,10 @@ async def import_file(output: Output, settings: Settings, file: Path) -> int:
     }
 
     def human(console: Console) -> None:
+        if made is not None:
+            console.print(
+                f"A key-encryption key was made: {made}. Every engine needs it; without it no exchange key can be read."
+            )
         console.print(f"{imported.created} accounts are new, {imported.changed} changed, {imported.unchanged} were so already.")
         if problems:
             console.print(_problem_lines(problems), markup=False)

@@ -29,6 +29,7 @@ from marketbot.settings import Settings
 from marketbot.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from marketbot.store.migrate import MigrationError
 from marketbot.store.pool import Unavailable
+from marketbot.vault.kek import kek_file
 
 MIB = 1024 * 1024
 
@@ -172,7 +173,10 @@ def _tell_made(console: Console, settings: Settings, made: Made) -> None:
         console.print("It is not encrypted. MARKETBOT_BACKUP_KEY_FILE names the key to seal backups with.")
     if manifest.unplanned_signals:
         console.print(f"Signals that were half planned: {', '.join(map(str, manifest.unplanned_signals))}; make another one.")
-    console.print(f"The vault's key is not in it: keep {settings.vault_key_file} elsewhere, or the exchange keys cannot be read.")
+    console.print(
+        f"The keys are not in it: keep {settings.vault_key_file} and {kek_file(settings.data_dir)} elsewhere, or the exchange keys"
+        " cannot be read."
+    )
     if made.pruned:
         console.print(f"Removed: {', '.join(made.pruned)}")
 
@@ -205,10 +209,12 @@ def _tell_restored(console: Console, restored: Restored, keys: KeysTried) -> Non
 
 def _tell_keys(console: Console, keys: KeysTried) -> None:
     if not keys.at_hand:
-        console.print("There is no vault key here: put the one of this installation in its place, or no account can trade.")
+        console.print(
+            "There is no vault key here: put vault.key and kek.key of this installation in their places, or no account can trade."
+        )
     elif keys.opened < keys.tried:
         console.print(
-            f"The vault key here opens {keys.opened} of {keys.tried} sealed keys: it is not the one they were sealed with."
+            f"The keys here (vault.key, kek.key) open {keys.opened} of {keys.tried} sealed keys: they are not those they were sealed with."
         )
     else:
-        console.print(f"The vault key here opens all {keys.tried} sealed keys that were tried.")
+        console.print(f"The keys here open all {keys.tried} sealed keys that were tried.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
 from marketbot.domain.ids import VenueOrderId
+from marketbot.domain.key_reason import KeyReason
 from marketbot.domain.order import OrderState
 
 
@@ -49,6 +50,8 @@ class VenueFault:
     code: str = ""
     text: str = ""
     retry_after_s: float | None = None
+    key_reason: KeyReason | None = field(default=None, compare=False)
+    """What it says about the key, where it says something about it."""
 
 
 @dataclass(slots=True)  # a frozen one costs three times as much to make

@@ -15,6 +15,7 @@ class Notice(StrEnum):
     TRADING_STOPPED = "trading_stopped"
     TRADING_RESUMED = "trading_resumed"
     BACKUP_FAILED = "backup_failed"
+    KEY_EXPIRES = "key_expires"
     TEST = "test"
 
 
@@ -26,6 +27,9 @@ _TEXTS: Mapping[Notice, str] = {
     Notice.TRADING_STOPPED: "New entries are stopped ({state}) for {scope} {key}: {reason}",
     Notice.TRADING_RESUMED: "New entries are made again for {scope} {key}.",
     Notice.BACKUP_FAILED: "A backup failed: {detail}",
+    Notice.KEY_EXPIRES: (
+        "The key of account {label} ({venue}) expires in {days} days, at {expires_at}: make another at the venue, and connect that."
+    ),
     Notice.TEST: "This is a test: notices arrive here.",
 }
 

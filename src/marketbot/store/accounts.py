@@ -12,13 +12,14 @@ from typing import Any
 from marketbot.domain.ids import AccountId, SourceId, Symbol, UserId
 from marketbot.domain.policy import Wishes
 from marketbot.domain.venue import Environment, Market, Venue
-from marketbot.ports import Where
+from marketbot.ports import Where, Wrapped
 from marketbot.store.pool import Connection, Pool
 
 ACCOUNT_CHANNEL = "account"
 """Notified when accounts were added, changed or quarantined; whoever keeps keys or connects accounts looks again."""
 IMPORT_LOCK = 0x6D62_0002
-"""One import at a time: what it read about existing accounts must still hold when it writes."""
+"""One at a time writes what is sealed (imports, new accounts, rotations): what it read about accounts and keys must still hold when it
+writes."""
 
 _SQL = Path(__file__).with_name("sql")
 UPSERT_ACCOUNTS = (_SQL / "upsert_accounts.sql").read_text()
@@ -29,6 +30,7 @@ LEFT = (_SQL / "accounts_that_left.sql").read_text()
 TO_CONNECT = (_SQL / "accounts_to_connect.sql").read_text()
 
 IMPORTED_COLUMNS = (
+    "account_id",
     "user_id",
     "label",
     "venue",
@@ -53,6 +55,15 @@ IMPORTED_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class DataKey:
+    """A user's key for their accounts' keys, as it is stored."""
+
+    key_id: int
+    user_id: UserId
+    wrapped: Wrapped
+
+
+@dataclass(frozen=True, slots=True)
 class SealedKey:
     """An account's key as it is stored, and where requests signed with it leave from."""
 
@@ -64,6 +75,7 @@ class SealedKey:
     egress: int
     hedge_mode: bool
     changed_at: datetime
+    api_passphrase_sealed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +86,7 @@ class ExistingAccount:
     user_id: UserId
     label: str
     market: Market
-    api_key_sealed: bytes = field(repr=False)
-    api_secret_sealed: bytes = field(repr=False)
-    fingerprint: bytes = field(repr=False)
+    key: SealedKey
     egress: int
 
 
@@ -119,7 +129,8 @@ async def accounts_of(connection: Connection, users: Sequence[UserId]) -> dict[t
     """Return the accounts of users by (user, label)."""
     rows = await connection.fetch(
         """
-        SELECT account_id, user_id, label, venue, environment, api_key_sealed, api_secret_sealed, api_key_fingerprint, egress
+        SELECT account_id, user_id, label, venue, environment, api_key_sealed, api_secret_sealed, api_passphrase_sealed,
+               api_key_fingerprint, egress, hedge_mode, changed_at
         FROM account WHERE user_id = ANY ($1::bigint[])
         """,
         list(users),
@@ -130,19 +141,27 @@ async def accounts_of(connection: Connection, users: Sequence[UserId]) -> dict[t
             user_id=UserId(row["user_id"]),
             label=row["label"],
             market=_market(row),
-            api_key_sealed=row["api_key_sealed"],
-            api_secret_sealed=row["api_secret_sealed"],
-            fingerprint=row["api_key_fingerprint"],
+            key=_sealed_key(row),
             egress=row["egress"],
         )
         for row in rows
     }
 
 
+async def new_account_ids(connection: Connection, count: int) -> list[AccountId]:
+    """Take numbers for accounts that are about to be made: a key is sealed for its account before the row is there."""
+    rows = await connection.fetch(
+        "SELECT nextval(pg_get_serial_sequence('account', 'account_id')) AS account_id FROM generate_series(1, $1)", count
+    )
+    return [AccountId(row["account_id"]) for row in rows]
+
+
 async def keys_in_use(connection: Connection, fingerprints: Sequence[bytes]) -> dict[bytes, tuple[UserId, str]]:
     """Return which of the keys are connected already, with the (user, label) of their account."""
     rows = await connection.fetch(
-        "SELECT api_key_fingerprint, user_id, label FROM account WHERE api_key_fingerprint = ANY ($1::bytea[])",
+        """SELECT api_key_fingerprint, user_id, label FROM account WHERE api_key_fingerprint = ANY ($1::bytea[])
+           UNION ALL SELECT b.fingerprint, a.user_id, a.label FROM key_box b JOIN account a USING (account_id)
+           WHERE b.fingerprint = ANY ($1::bytea[])""",
         list(fingerprints),
     )
     return {row["api_key_fingerprint"]: (UserId(row["user_id"]), row["label"]) for row in rows}
@@ -170,27 +189,40 @@ async def upsert_accounts(connection: Connection, rows: Sequence[tuple[Any, ...]
     return len(created), len(changed - created)
 
 
-async def sealed_keys(pool: Pool, account_ids: Sequence[AccountId]) -> list[SealedKey]:
-    rows = await pool.fetch(
+async def sealed_keys(connection: Connection | Pool, account_ids: Sequence[AccountId]) -> list[tuple[SealedKey, list[DataKey]]]:
+    """Return accounts' keys as they are stored, each with its user's data keys that they were sealed by."""
+    rows = await connection.fetch(
         """
-        SELECT account_id, user_id, api_key_sealed, api_secret_sealed, api_key_fingerprint, egress, hedge_mode, changed_at
-        FROM account WHERE account_id = ANY ($1::bigint[])
+        SELECT a.account_id, a.user_id, a.api_key_sealed, a.api_secret_sealed, a.api_passphrase_sealed, a.api_key_fingerprint,
+               a.egress, a.hedge_mode, a.changed_at, k.key_ids, k.kek_ids, k.wrapped
+        FROM account a LEFT JOIN LATERAL (
+            SELECT array_agg(key_id) AS key_ids, array_agg(kek_id) AS kek_ids, array_agg(wrapped) AS wrapped
+            FROM data_key WHERE user_id = a.user_id AND key_id IN
+                (data_key_of(a.api_key_sealed), data_key_of(a.api_secret_sealed), data_key_of(a.api_passphrase_sealed))) k ON true
+        WHERE a.account_id = ANY ($1::bigint[])
         """,
         list(account_ids),
     )
-    return [
-        SealedKey(
-            account_id=AccountId(row["account_id"]),
-            user_id=UserId(row["user_id"]),
-            api_key_sealed=row["api_key_sealed"],
-            api_secret_sealed=row["api_secret_sealed"],
-            fingerprint=row["api_key_fingerprint"],
-            egress=row["egress"],
-            hedge_mode=row["hedge_mode"],
-            changed_at=row["changed_at"],
-        )
-        for row in rows
-    ]
+    return [(_sealed_key(row), _data_keys(row)) for row in rows]
+
+
+def _data_keys(row: Any) -> list[DataKey]:
+    listed = zip(row["key_ids"] or (), row["kek_ids"] or (), row["wrapped"] or (), strict=True)
+    return [DataKey(key_id, UserId(row["user_id"]), Wrapped(kek_id, wrapped)) for key_id, kek_id, wrapped in listed]
+
+
+def _sealed_key(row: Any) -> SealedKey:
+    return SealedKey(
+        account_id=AccountId(row["account_id"]),
+        user_id=UserId(row["user_id"]),
+        api_key_sealed=row["api_key_sealed"],
+        api_secret_sealed=row["api_secret_sealed"],
+        fingerprint=row["api_key_fingerprint"],
+        egress=row["egress"],
+        hedge_mode=row["hedge_mode"],
+        changed_at=row["changed_at"],
+        api_passphrase_sealed=row["api_passphrase_sealed"],
+    )
 
 
 async def changed_since(pool: Pool, since: datetime | None) -> tuple[datetime, list[tuple[AccountId, datetime]]]:
@@ -229,10 +261,21 @@ async def accounts_to_connect(
     ]
 
 
-async def quarantine_accounts(pool: Pool, reasons: Mapping[AccountId, tuple[UserId, str]]) -> None:
-    """Stop accounts from trading until their keys are replaced; each with its user and what that one reads about it."""
-    for account_id, (user_id, reason) in reasons.items():
-        await pool.execute(QUARANTINE, account_id, user_id, reason)
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Why an account must stop: in English, and as the reason and facts that its owner reads in their own language."""
+
+    account_id: AccountId
+    user_id: UserId
+    reason: str
+    code: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+async def quarantine_accounts(pool: Pool, quarantines: Iterable[Quarantine]) -> None:
+    """Stop accounts from trading until their keys are replaced."""
+    for each in quarantines:
+        await pool.execute(QUARANTINE, each.account_id, each.user_id, each.reason, each.code, dict(each.facts))
 
 
 async def note_modes(pool: Pool, account_ids: Sequence[AccountId], *, hedge_mode: bool) -> None:
@@ -247,14 +290,16 @@ async def note_modes(pool: Pool, account_ids: Sequence[AccountId], *, hedge_mode
 async def mark_ready(pool: Pool, account_ids: Sequence[AccountId]) -> None:
     """Let connected accounts trade; one that was quarantined meanwhile stays so."""
     await pool.execute(
-        "UPDATE account SET status = 'ready', status_reason = NULL WHERE account_id = ANY ($1::bigint[]) AND status = 'connecting'",
+        """UPDATE account SET status = 'ready', status_reason = NULL, status_code = NULL, status_facts = NULL
+           WHERE account_id = ANY ($1::bigint[]) AND status = 'connecting'""",
         list(account_ids),
     )
 
 
 async def counts_by_status(pool: Pool) -> dict[str, int]:
     return {
-        row["status"]: row["accounts"] for row in await pool.fetch("SELECT status, count(*) AS accounts FROM account GROUP BY 1")
+        row["status"]: row["accounts"]
+        for row in await pool.fetch("SELECT status, count(*) AS accounts FROM account WHERE disconnected_at IS NULL GROUP BY 1")
     }
 
 

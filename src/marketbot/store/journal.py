@@ -17,6 +17,7 @@ import asyncpg
 import structlog
 
 from marketbot.domain.execution_report import OrderReport
+from marketbot.domain.key_reason import KeyReason
 from marketbot.domain.live import Changed, tell_nobody
 from marketbot.domain.order import OrderState
 from marketbot.domain.protection import ProtectionState
@@ -199,7 +200,8 @@ class PostgresJournal:
         await self._insist(SET_LEVERAGE, (run.account_id, run.user_id, run.symbol, leverage))
 
     async def quarantine(self, run: IntentRun, reason: str) -> None:
-        await self._insist(QUARANTINE, (run.account_id, run.user_id, reason[:DETAIL_MAX_CHARS]))
+        told = reason[:DETAIL_MAX_CHARS]
+        await self._insist(QUARANTINE, (run.account_id, run.user_id, told, KeyReason.KEY_REFUSED.value, {"text": told}))
         self._tell([run.user_id], Changed.ACCOUNTS)
 
     async def durable(self) -> None:

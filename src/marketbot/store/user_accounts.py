@@ -20,12 +20,18 @@ from marketbot.store.pool import Connection
 CHANGE_SETTINGS = (Path(__file__).with_name("sql") / "change_account_settings.sql").read_text()
 
 _ACCOUNTS = """
-SELECT a.account_id, a.user_id, a.label, a.venue, a.environment::text, a.egress, a.status::text, a.status_reason, a.hedge_mode,
+SELECT a.account_id, a.user_id, a.label, a.venue, a.environment::text, a.egress,
+       CASE WHEN a.disconnected_at IS NULL THEN a.status::text ELSE 'disconnected' END AS status,
+       a.status_reason, a.status_code, a.status_facts, a.hedge_mode,
+       (SELECT true FROM key_box b WHERE b.account_id = a.account_id AND b.user_id = a.user_id) IS TRUE AS key_pending,
+       c.asked_at AS key_asked_at, c.checked_at AS key_checked_at, c.code AS key_code, c.facts AS key_facts,
+       c.ip_restricted AS key_ip_restricted, c.expires_at AS key_expires_at,
        a.paused, a.reduce_only, a.leverage, a.stop_multiplier, a.target_multiplier, a.position_size_pct, a.max_positions,
        a.cooldown_min, a.daily_loss_limit, a.allowed_symbols, a.denied_symbols, r.wallet_balance, r.available_balance,
        r.read_at AS balance_read_at, a.created_at, a.changed_at,
        ARRAY(SELECT s.name FROM follow f JOIN source s USING (source_id) WHERE f.account_id = a.account_id ORDER BY 1) AS follows
 FROM account a LEFT JOIN account_reading r ON r.account_id = a.account_id AND r.user_id = a.user_id
+LEFT JOIN key_check c ON c.account_id = a.account_id AND c.user_id = a.user_id
 """
 LIST_OWN = f"{_ACCOUNTS} WHERE a.user_id = $1 AND a.account_id > $2 ORDER BY a.account_id LIMIT $3"
 READ_OWN = f"{_ACCOUNTS} WHERE a.account_id = $1 AND a.user_id = $2"
@@ -39,7 +45,8 @@ SELECT count(*) FROM changed
 ME = """
 SELECT u.user_id, u.name, u.created_at,
        (SELECT coalesce(jsonb_object_agg(status, accounts), '{}')
-        FROM (SELECT status::text, count(*) AS accounts FROM account WHERE user_id = $1 GROUP BY 1) counted) AS accounts
+        FROM (SELECT CASE WHEN disconnected_at IS NULL THEN status::text ELSE 'disconnected' END AS status, count(*) AS accounts
+              FROM account WHERE user_id = $1 GROUP BY 1) counted) AS accounts
 FROM app_user u WHERE u.user_id = $1
 """
 SWITCHES = """
@@ -53,7 +60,11 @@ SWITCHES_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account without its keys. Settings are the owner's wishes; None means the operator's default."""
+    """An account without its keys. Settings are the owner's wishes; None means the operator's default.
+
+    ``status_code`` says why it stands still; ``key_code`` what its venue last told about the key (None: all is well), asked at
+    ``key_checked_at``. ``key_pending``: a key that was handed in waits for an engine to open it.
+    """
 
     account_id: AccountId
     user_id: UserId
@@ -63,6 +74,15 @@ class AccountRow:
     egress: int
     status: str
     status_reason: str | None
+    status_code: str | None
+    status_facts: dict[str, Any] | None
+    key_pending: bool
+    key_asked_at: datetime | None
+    key_checked_at: datetime | None
+    key_code: str | None
+    key_facts: dict[str, Any] | None
+    key_ip_restricted: bool | None
+    key_expires_at: datetime | None
     hedge_mode: bool
     paused: bool
     reduce_only: bool

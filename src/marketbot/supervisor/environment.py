@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 
-from marketbot.settings import Settings
+from marketbot.settings import KEK_VARIABLES, Settings
 
 _OURS = ("MARKETBOT_", "DATABASE_URL", "REPLICA_URLS", "REDIS_URL")
 
@@ -44,6 +44,7 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_RETAIN_REFUSALS": _period(settings.retain_refusals),
         "MARKETBOT_RETAIN_CHUNKS": _period(settings.retain_chunks),
         "MARKETBOT_RETAIN_JOBS": _period(settings.retain_jobs),
+        "MARKETBOT_ACCOUNTS_PER_USER": settings.accounts_per_user,
         "MARKETBOT_MEMORY_BOUND_MB": settings.memory_bound_mb,
         "MARKETBOT_LOG_LEVEL": settings.log_level.value,
         "MARKETBOT_LOG_FORMAT": settings.log_format.value,
@@ -59,6 +60,11 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
     if settings.operator_token is not None:
         told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
     return inherited | {name: str(value) for name, value in told.items() if value is not None}
+
+
+def engine_environment(settings: Settings) -> Mapping[str, str]:
+    """Return an engine's environment: a child's, and the key-encryption key, which no other child is given."""
+    return {**child_environment(settings), **{name: os.environ[name] for name in KEK_VARIABLES if name in os.environ}}
 
 
 def _period(every: timedelta | None) -> str:

@@ -16,7 +16,7 @@ from marketbot.settings import Settings
 from marketbot.store.embedded.data_dir import write_private
 from marketbot.supervisor.child import STOP_WAIT_S, Program, Renewal
 from marketbot.supervisor.endpoints import answers
-from marketbot.supervisor.environment import child_environment
+from marketbot.supervisor.environment import child_environment, engine_environment
 from marketbot.supervisor.errors import SupervisorError
 from marketbot.supervisor.front_door import LOG_STDERR, FrontDoor, Place, connections_for, render
 
@@ -111,7 +111,7 @@ def engine_program(settings: Settings, number: int, metrics_port: int) -> Progra
         name=name,
         module="marketbot.engine",
         arguments=(),
-        environment=child_environment(settings),
+        environment=engine_environment(settings),
         log_file=log_directory(settings) / f"{name}.log",
         ready=lambda: asyncio.to_thread(_has_line, program.output_file),
         renewal=Renewal.OVERLAPPED,

@@ -12,6 +12,7 @@ import orjson
 import structlog
 from pydantic import SecretStr
 
+from marketbot.accounts.safe import ensure_kek
 from marketbot.cache.valkey_server import ValkeyServer, ValkeyUnavailable
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
@@ -37,6 +38,7 @@ from marketbot.supervisor.programs import (
     simulator_program,
 )
 from marketbot.supervisor.rolling import obey_orders
+from marketbot.vault.vault import VaultError
 
 OWNER_WAIT_S = 15.0
 """How long to wait for a short command that holds the database at the moment."""
@@ -208,10 +210,11 @@ class Supervisor:
             connection = await connect(self.dsn, name="supervisor")
             try:
                 self.installation = await open_installation(connection, self.settings.profile)
+                await ensure_kek(connection, self.settings.data_dir)
                 await check_budget(connection, self._demands())
             finally:
                 await connection.close()
-        except (Unavailable, MigrationError, WrongProfileError, ConnectionBudgetError) as error:
+        except (Unavailable, MigrationError, WrongProfileError, ConnectionBudgetError, VaultError) as error:
             raise SupervisorError(str(error)) from error
 
     def _demands(self) -> Sequence[Demand]:

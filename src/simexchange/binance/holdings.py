@@ -239,7 +239,7 @@ def api_restrictions(call: Call) -> dict[str, Any]:
         "enableFixReadOnly": True,
         "enableSpotAndMarginTrading": False,
         "enablePortfolioMarginTrading": False,
-    }
+    } | ({"tradingAuthorityExpirationTime": account.key_expires_at_ms} if account.key_expires_at_ms else {})
 
 
 def _shown(call: Call, symbol: str | None) -> list[Position]:

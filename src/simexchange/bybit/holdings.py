@@ -1,5 +1,6 @@
 """Show positions, wallet and key, and change an account's settings."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from simexchange.bybit import encode
@@ -216,8 +217,10 @@ def key_info(call: Call) -> dict[str, Any]:
         },
         "ips": list(account.ip_whitelist) or ["*"],
         "type": 1,
-        "deadlineDay": -2 if account.ip_whitelist else 83,
-        "expiredAt": "2099-01-01T00:00:00Z",
+        "deadlineDay": _days_left(call, account.key_expires_at_ms)
+        if account.key_expires_at_ms or not account.ip_whitelist
+        else -2,
+        "expiredAt": _expired_at(account.key_expires_at_ms),
         "createdAt": "2026-01-01T00:00:00Z",
         "unified": 0,
         "uta": 1,
@@ -232,6 +235,16 @@ def key_info(call: Call) -> dict[str, Any]:
         "kycLevel": "LEVEL_DEFAULT",
         "kycRegion": "",
     }
+
+
+def _days_left(call: Call, expires_at_ms: int | None) -> int:
+    return 83 if expires_at_ms is None else max(-1, int((expires_at_ms / 1000 - call.market.clock.now()) // 86_400))
+
+
+def _expired_at(expires_at_ms: int | None) -> str:
+    if expires_at_ms is None:
+        return "2099-01-01T00:00:00Z"
+    return datetime.fromtimestamp(expires_at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def coins(_call: Call) -> dict[str, Any]:

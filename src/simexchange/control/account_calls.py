@@ -31,6 +31,7 @@ _READERS: dict[str, Callable[[object, str], object]] = {
     "key_valid": flag_of,
     "hung": flag_of,
     "ip_whitelist": texts_of,
+    "key_expires_at_ms": lambda value, name: None if value is None else integer_of(value, name),
     "leverage": integer_of,
     "isolated_margin": flag_of,
 }
@@ -123,6 +124,7 @@ def _shown(market: Market, account: Account) -> dict[str, Any]:
         "key_valid": account.key_valid,
         "hung": account.hung,
         "ip_whitelist": list(account.ip_whitelist),
+        "key_expires_at_ms": account.key_expires_at_ms,
         "leverage": account.leverage,
         "isolated_margin": account.isolated_margin,
     }

@@ -55,6 +55,8 @@ class Account:
     key_valid: bool = True
     hung: bool = False
     ip_whitelist: tuple[str, ...] = ()
+    key_expires_at_ms: int | None = None
+    """When the key lapses, as told by the venue's key information; nothing here ends it."""
     leverage: int = DEFAULT_LEVERAGE
     leverage_by_symbol: dict[str, int] = field(default_factory=dict)
     isolated_symbols: set[str] = field(default_factory=set)

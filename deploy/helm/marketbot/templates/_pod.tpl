@@ -40,6 +40,29 @@ capabilities: {drop: [ALL]}
     - {name: vault, mountPath: /run/vault, readOnly: true}
 {{- end }}
 
+{{/* What opens exchange keys: for executors alone. */}}
+{{- define "marketbot.ownKek" -}}
+- name: own-kek
+  image: {{ include "marketbot.image" . }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  command: ["install", "-m", "0600", "/run/kek/kek.key", "/var/lib/marketbot/kek.key"]
+  securityContext:
+    {{- include "marketbot.containerSecurity" . | nindent 4 }}
+  resources:
+    requests: {cpu: 10m, memory: 16Mi}
+    limits: {cpu: 100m, memory: 64Mi}
+  volumeMounts:
+    - {name: data, mountPath: /var/lib/marketbot}
+    - {name: kek, mountPath: /run/kek, readOnly: true}
+{{- end }}
+
+{{- define "marketbot.kekVolume" -}}
+- name: kek
+  secret:
+    secretName: {{ required "kekSecret is required" .Values.kekSecret }}
+    defaultMode: 0440
+{{- end }}
+
 {{- define "marketbot.volumes" -}}
 - name: data
   emptyDir: {medium: Memory, sizeLimit: 16Mi}

@@ -12,6 +12,7 @@ import orjson
 
 from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import import_accounts
+from marketbot.accounts.safe import open_safe
 from marketbot.cli.demo.bodies import BAD_BODIES, PRICES, STALE_BODY, body_of, raw_body
 from marketbot.cli.demo.population import EARLY_SOURCE, MAIN_SOURCE, DemoAccount, import_rows
 from marketbot.cli.demo.readings import connecting, read
@@ -21,7 +22,6 @@ from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.http import Answer, request
 from marketbot.cli.signal_sending import signed_headers
 from marketbot.cli.sources import make_source
-from marketbot.vault.vault import Vault
 
 POLL_S = 0.2
 SETTLE_WAIT_S = 120.0
@@ -78,8 +78,8 @@ class Story:
         for name, kind in ((MAIN_SOURCE, "webhook"), (EARLY_SOURCE, "program")):
             _, stage.secrets[name] = await make_source(stage.store, name, kind, signals_per_hour=SIGNALS_PER_HOUR)
         records = read_accounts_file(orjson.dumps(import_rows(accounts, made))).records
-        vault = Vault.from_file(stage.store.settings.vault_key_file)
-        imported = await import_accounts(stage.store.connection, vault, records, egresses=stage.egresses)
+        safe = open_safe(stage.store.settings)
+        imported = await import_accounts(stage.store.connection, safe, records, egresses=stage.egresses)
         if imported.problems or imported.created != len(accounts):
             raise CommandFailed(FailureReason.INTERNAL, f"The import left accounts out: {imported.problems[:3]}")
         self._screen.say(f"imported {imported.created} accounts; connecting them")

@@ -17,6 +17,7 @@ from marketbot.domain.errors import MarketBotError
 from marketbot.settings import Settings
 from marketbot.store.embedded import EmbeddedPostgresError
 from marketbot.store.embedded.binaries import Binaries, ServerUser
+from marketbot.vault.kek import KekMissing, open_kek
 from marketbot.vault.vault import Vault
 
 OLDEST_PYTHON = (3, 11)
@@ -32,6 +33,7 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
     yield _data_dir(settings.data_dir)
     yield _disk(settings.data_dir)
     yield _vault_key(settings.vault_key_file)
+    yield _kek(settings.data_dir)
     if settings.egress_addresses:
         yield _egress(settings.egress_addresses)
 
@@ -88,6 +90,18 @@ def _vault_key(path: Path) -> Finding:
     except (MarketBotError, OSError) as error:
         return wrong("vault key", str(error), "Without it no account can trade: restore it from the backup.")
     return fine("vault key", f"{path}, for its owner only.")
+
+
+def _kek(data_dir: Path) -> Finding:
+    try:
+        kek = open_kek(data_dir)
+    except KekMissing as error:
+        return advice(
+            "key-encryption key", f"{str(error).capitalize()}.", "Engines need it. `marketbot keys init` makes the first."
+        )
+    except (MarketBotError, OSError) as error:
+        return wrong("key-encryption key", str(error), "Without it no account can trade: restore it from where its copy is.")
+    return fine("key-encryption key", f"{kek.current}, of {len(kek.known)} known.")
 
 
 def _egress(ways: tuple[Egress, ...]) -> Finding:

@@ -24,8 +24,10 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('s
        current_setting('max_connections')::int AS max_connections,
        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections
 """
-_ACCOUNTS = "SELECT status::text, count(*) AS accounts FROM account GROUP BY status"
-_QUARANTINED = "SELECT label, status_reason FROM account WHERE status = 'quarantined' ORDER BY account_id LIMIT $1"
+_ACCOUNTS = "SELECT status::text, count(*) AS accounts FROM account WHERE disconnected_at IS NULL GROUP BY status"
+_QUARANTINED = """
+SELECT label, status_reason FROM account WHERE status = 'quarantined' AND disconnected_at IS NULL ORDER BY account_id LIMIT $1
+"""
 _UNPROTECTED = """
 SELECT count(*) FROM position
 WHERE protection IN ('naked', 'protecting', 'closing') AND signal_id IS NOT NULL

@@ -6,7 +6,7 @@ What a command does stands in its own module of ``cli``, imported only when it i
 from __future__ import annotations
 
 from marketbot.cli import oversight
-from marketbot.cli.groups import accounts, backups, jobs, notices, people, policy, signals, sources, tokens, users
+from marketbot.cli.groups import accounts, backups, jobs, keys, notices, people, policy, signals, sources, tokens, users
 
 GROUPS = {
     "signal": signals.group,
@@ -14,6 +14,7 @@ GROUPS = {
     "source": sources.group,
     "users": users.group,
     "people": people.group,
+    "keys": keys.group,
     "tokens": tokens.group,
     "backup": backups.group,
     "jobs": jobs.group,

@@ -8,6 +8,8 @@ LEFT JOIN LATERAL (SELECT array_agg(symbol ORDER BY symbol) AS symbols, array_ag
                           min(set_at) AS set_at
                    FROM leverage_setting WHERE account_id = a.account_id) l ON true
 WHERE (a.status = 'connecting' OR (a.status = 'ready' AND l.set_at < a.changed_at)) AND a.account_id <> ALL ($1::bigint[])
+  -- One whose key is still in its box has none yet.
+  AND a.api_secret_sealed <> ''
   AND (a.venue || '/' || a.environment::text) = ANY ($2::text[])
   AND ($4::int[] IS NULL OR slot_of(a.egress, a.account_id, $5) = ANY ($4))
 ORDER BY a.account_id

@@ -1,15 +1,17 @@
 -- A row that says what is stored already is left alone, so that nothing is connected anew for it; a new key, or a quarantined
 -- account that is imported once more, is proven again.
-INSERT INTO account AS a (user_id, label, venue, environment, api_key_sealed, api_secret_sealed, api_key_fingerprint, egress,
+INSERT INTO account AS a (account_id, user_id, label, venue, environment, api_key_sealed, api_secret_sealed, api_key_fingerprint, egress,
                           paused, reduce_only, leverage, stop_multiplier, target_multiplier, position_size_pct, max_positions,
-                          cooldown_min, daily_loss_limit, allowed_symbols, denied_symbols)
-SELECT user_id, label, venue, environment, api_key_sealed, api_secret_sealed, api_key_fingerprint, egress,
+                          cooldown_min, daily_loss_limit, allowed_symbols, denied_symbols) OVERRIDING SYSTEM VALUE
+SELECT account_id, user_id, label, venue, environment, api_key_sealed, api_secret_sealed, api_key_fingerprint, egress,
        paused, reduce_only, leverage, stop_multiplier, target_multiplier, position_size_pct, max_positions,
        cooldown_min, daily_loss_limit, allowed_symbols, denied_symbols
 FROM imported_account
 ON CONFLICT (user_id, label) DO UPDATE SET
     api_key_sealed = excluded.api_key_sealed, api_secret_sealed = excluded.api_secret_sealed,
     api_key_fingerprint = excluded.api_key_fingerprint, egress = excluded.egress,
+    api_passphrase_sealed = CASE WHEN a.api_secret_sealed <> excluded.api_secret_sealed THEN NULL ELSE a.api_passphrase_sealed END,
+    disconnected_at = NULL, status_code = NULL, status_facts = NULL,
     paused = excluded.paused, reduce_only = excluded.reduce_only, leverage = excluded.leverage,
     stop_multiplier = excluded.stop_multiplier, target_multiplier = excluded.target_multiplier,
     position_size_pct = excluded.position_size_pct, max_positions = excluded.max_positions,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from marketbot.domain.execution_report import ErrorClass, VenueFault
+from marketbot.domain.key_reason import KeyReason
 from marketbot.venues.answer import MAX_TEXT
 
 WAF_BLOCK_S = 300.0
@@ -57,6 +58,13 @@ _BY_CODE = _table(
     }
 )
 
+_KEY_REASONS = {
+    -1002: KeyReason.PERMISSION_MISSING,
+    -1022: KeyReason.SECRET_WRONG,
+    -2014: KeyReason.KEY_UNKNOWN,
+    -2015: KeyReason.KEY_OR_ADDRESS_REFUSED,
+}
+
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 UNAVAILABLE = "Service Unavailable."
 """Said by the gateway, as a JSON message or as the bare body; a proxy's page says it otherwise, and means nothing definite."""
@@ -78,6 +86,7 @@ def classify(
         str(http_status if code is None else code),
         text[:MAX_TEXT],
         _retry_after_s(error_class, http_status, retry_after_s or _until_s(text, now_ms)),
+        _KEY_REASONS.get(code or 0, KeyReason.KEY_REFUSED) if error_class is _E.KEY else None,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from marketbot.domain.key_reason import KeyReason
 from marketbot.domain.venue import PositionMode
 from marketbot.ports import KeyReading
 
@@ -18,16 +20,23 @@ def read(config: Mapping[str, Any], rights: Mapping[str, Any] | None) -> KeyRead
     """
     mode = PositionMode.HEDGE if config["dualSidePosition"] else PositionMode.ONE_WAY
     can_trade = bool(config["canTrade"])
-    can_withdraw, ip_restricted = False, None
+    can_withdraw, ip_restricted, expires_at = False, None, None
     if rights is not None:
         can_trade = can_trade and bool(rights["enableFutures"])
         can_withdraw = any(rights.get(name, False) for name in _MOVES_MONEY)
         ip_restricted = bool(rights["ipRestrict"])
+        expires_at = _expiry(rights)
     problem = None
     if can_withdraw:
-        problem = "the key may withdraw or transfer money; make one that may only trade futures"
+        problem = KeyReason.KEY_CAN_WITHDRAW
     elif not can_trade:
-        problem = "the key may not trade futures"
+        problem = KeyReason.KEY_CANNOT_TRADE
     elif config.get("multiAssetsMargin"):
-        problem = "the account uses multi-assets margin; isolated positions need single-asset mode"
-    return KeyReading(can_trade, can_withdraw, mode, ip_restricted=ip_restricted, problem=problem)
+        problem = KeyReason.MULTI_ASSETS_MODE
+    return KeyReading(can_trade, can_withdraw, mode, ip_restricted=ip_restricted, expires_at=expires_at, problem=problem)
+
+
+def _expiry(rights: Mapping[str, Any]) -> datetime | None:
+    """Read when the right to trade lapses: told, in milliseconds, of keys that have an end (those without a list of addresses)."""
+    told = rights.get("tradingAuthorityExpirationTime")
+    return datetime.fromtimestamp(int(told) / 1000, UTC) if told else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from marketbot.domain.execution_report import ErrorClass, VenueFault
+from marketbot.domain.key_reason import KeyReason
 from marketbot.venues.answer import MAX_TEXT
 
 BAN_S = 600.0
@@ -45,6 +46,14 @@ _BY_CODE = _table(
     }
 )
 
+_KEY_REASONS = {
+    10003: KeyReason.KEY_UNKNOWN,
+    10004: KeyReason.SECRET_WRONG,
+    10005: KeyReason.PERMISSION_MISSING,
+    10010: KeyReason.ADDRESS_NOT_ALLOWED,
+    33004: KeyReason.KEY_EXPIRED,
+}
+
 # 10001 is "parameter error" and much else; what it means is in the text (issue threads and public logs, docs/venues/bybit.md).
 _PARAMETER_TEXTS: tuple[tuple[re.Pattern[str], ErrorClass], ...] = (
     (re.compile(r"position idx not match position mode", re.IGNORECASE), _E.MODE),
@@ -73,6 +82,7 @@ def classify(http_status: int, code: int | None, text: str, retry_after_s: float
         str(http_status if code is None else code),
         text[:MAX_TEXT],
         _retry_after_s(error_class, retry_after_s),
+        _KEY_REASONS.get(code or 0, KeyReason.KEY_REFUSED) if error_class is _E.KEY else None,
     )
 
 

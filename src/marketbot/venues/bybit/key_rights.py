@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from marketbot.domain.key_reason import KeyReason
 from marketbot.domain.venue import PositionMode
 from marketbot.ports import KeyReading
 
@@ -21,11 +22,11 @@ def read(result: Mapping[str, Any], mode: PositionMode) -> KeyReading:
     addresses = result.get("ips") or ["*"]
     problem = None
     if can_withdraw:
-        problem = "the key may withdraw or transfer money; make one that may only trade contracts"
+        problem = KeyReason.KEY_CAN_WITHDRAW
     elif not can_trade:
-        problem = "the key may not trade contracts: it needs Orders and Positions, with read and write"
+        problem = KeyReason.KEY_CANNOT_TRADE
     elif result.get("uta") != 1:
-        problem = "the account is not a unified trading account"
+        problem = KeyReason.NOT_UNIFIED_ACCOUNT
     return KeyReading(
         can_trade,
         can_withdraw,

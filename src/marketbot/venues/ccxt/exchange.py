@@ -160,11 +160,14 @@ class Exchange:
         found = self._clones.get(credential.account_id)
         secret = credential.secret.decode("ascii")
         session = self._sessions[credential.egress]
-        if found is not None and found.apiKey == credential.api_key and found.secret == secret and found.session is session:
+        wanted = (credential.api_key, secret, credential.passphrase or self.template.password, session)
+        if found is not None and (found.apiKey, found.secret, found.password, found.session) == wanted:
             self._clones.move_to_end(credential.account_id)
             return found
         clone = copy.copy(self.template)
         clone.apiKey, clone.secret = credential.api_key, secret
+        if credential.passphrase is not None:
+            clone.password = credential.passphrase
         clone.session = session
         self._clones[credential.account_id] = clone
         if len(self._clones) > MAX_CLONES:
