@@ -8,7 +8,6 @@ from marketbot.api.admission import READS, ApiRequest, admit
 from marketbot.web.errors import as_page, error_page
 from marketbot.web.forms import CSRF, FormInvalid, read_form
 
-CSRF_HEADER = b"x-csrf-token"
 FETCH_SITE = "sec-fetch-site"
 OWN_SITES = frozenset({"", "same-origin", "none"})
 
@@ -16,7 +15,7 @@ OWN_SITES = frozenset({"", "same-origin", "none"})
 async def enter(request: ApiRequest) -> Response[bytes] | None:
     """Let nobody past whose session does not open the page.
 
-    A form carries its CSRF token as a field; the API's rule wants it as a header, so it is shown as one.
+    A form carries its CSRF token as a field; the API's rule reads it where ``check_form`` left it.
     """
     refused = await check_form(request)
     if refused is not None:
@@ -35,9 +34,8 @@ async def check_form(request: ApiRequest) -> Response[bytes] | None:
         form = await read_form(request)
     except FormInvalid:
         return error_page(request, 400)
-    if CSRF in form and not any(name == CSRF_HEADER for name, _ in request.scope["headers"]):
-        request.scope["headers"] = [*request.scope["headers"], (CSRF_HEADER, form[CSRF].encode("ascii", "replace"))]
     request.state.form = form
+    request.state.csrf_shown = form.get(CSRF, "")
     return None
 
 
