@@ -10,7 +10,8 @@ from datetime import datetime
 from marketbot.accounts.api_token import looks_like_token, token_digest
 from marketbot.api.database import LOOKUP_TIMEOUT_S, Database
 from marketbot.api.problems import ApiReason
-from marketbot.domain.ids import UserId
+from marketbot.domain.ids import PersonId, UserId
+from marketbot.domain.role import Role
 from marketbot.domain.scope import OPERATOR_SCOPES, Scope, opened_by
 from marketbot.ports import Clock
 from marketbot.store.tokens import FoundToken, find_token
@@ -24,12 +25,20 @@ MAX_HEADER_LENGTH = 512
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A token that was shown and holds. ``user_id`` is None for operators; ``token_id`` for the installation's own token."""
+    """A token or a session that was shown and holds. ``user_id`` is None for operators; ``token_id`` for the installation's own token.
+
+    ``person_id``, ``role`` and ``session_id`` are a session's. ``owes``: it opens nothing before a second factor is shown or set up.
+    """
 
     token_id: int | None
     user_id: UserId | None
     scopes: frozenset[Scope]
     expires_at: datetime | None = None
+    """Of a token: nothing that it makes may outlive it."""
+    person_id: PersonId | None = None
+    role: Role | None = None
+    session_id: int | None = None
+    owes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

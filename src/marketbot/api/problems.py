@@ -49,6 +49,23 @@ class ApiReason(StrEnum):
     RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
     STREAM_LIMIT_REACHED = "STREAM_LIMIT_REACHED"
     OVERLOADED = "OVERLOADED"
+    SESSION_INVALID = "SESSION_INVALID"
+    SESSION_MISSING = "SESSION_MISSING"
+    CSRF_INVALID = "CSRF_INVALID"
+    LOGIN_FAILED = "LOGIN_FAILED"
+    SECOND_FACTOR_OWED = "SECOND_FACTOR_OWED"
+    CODE_INVALID = "CODE_INVALID"
+    PASSWORD_WRONG = "PASSWORD_WRONG"  # noqa: S105
+    PASSWORD_UNFIT = "PASSWORD_UNFIT"  # noqa: S105
+    LINK_INVALID = "LINK_INVALID"
+    EMAIL_TAKEN = "EMAIL_TAKEN"
+    SECOND_FACTOR_ENROLLED = "SECOND_FACTOR_ENROLLED"
+    SECOND_FACTOR_ABSENT = "SECOND_FACTOR_ABSENT"
+    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
+    SIGN_UP_CLOSED = "SIGN_UP_CLOSED"
+    MAIL_NOT_SET_UP = "MAIL_NOT_SET_UP"
+    LAST_ADMIN = "LAST_ADMIN"
+    ROLE_CHANGE_REFUSED = "ROLE_CHANGE_REFUSED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -93,6 +110,23 @@ _API_STATUS = {
     ApiReason.RATE_LIMIT_EXCEEDED: 429,
     ApiReason.STREAM_LIMIT_REACHED: 429,
     ApiReason.OVERLOADED: 503,
+    ApiReason.SESSION_INVALID: 401,
+    ApiReason.SESSION_MISSING: 403,
+    ApiReason.CSRF_INVALID: 403,
+    ApiReason.LOGIN_FAILED: 401,
+    ApiReason.SECOND_FACTOR_OWED: 403,
+    ApiReason.CODE_INVALID: 422,
+    ApiReason.PASSWORD_WRONG: 422,
+    ApiReason.PASSWORD_UNFIT: 422,
+    ApiReason.LINK_INVALID: 410,
+    ApiReason.EMAIL_TAKEN: 409,
+    ApiReason.SECOND_FACTOR_ENROLLED: 409,
+    ApiReason.SECOND_FACTOR_ABSENT: 409,
+    ApiReason.SECOND_FACTOR_REQUIRED: 409,
+    ApiReason.SIGN_UP_CLOSED: 403,
+    ApiReason.MAIL_NOT_SET_UP: 409,
+    ApiReason.LAST_ADMIN: 409,
+    ApiReason.ROLE_CHANGE_REFUSED: 409,
     ApiReason.INTERNAL_ERROR: 500,
 }
 
@@ -146,6 +180,59 @@ _API_TEXT = {
     ApiReason.OVERLOADED: (
         "The service is full at the moment; nothing was done. Send again shortly.",
         "O serviço está lotado no momento; nada foi feito. Envie novamente em instantes.",
+    ),
+    ApiReason.SESSION_INVALID: ("The session is over. Log in again.", "A sessão terminou. Entre novamente."),
+    ApiReason.SESSION_MISSING: (
+        "This address is for somebody who is logged in; a token does not open it.",
+        "Este endereço é para quem está conectado; um token não dá acesso a ele.",
+    ),
+    ApiReason.CSRF_INVALID: (
+        "This was not asked for from our own page: X-CSRF-Token is missing or wrong. Nothing was done.",
+        "O pedido não veio da nossa página: X-CSRF-Token está ausente ou incorreto. Nada foi feito.",
+    ),
+    ApiReason.LOGIN_FAILED: (
+        "E-mail or password is wrong, or there were too many attempts. Wait a quarter of an hour, or have a new password sent to you.",
+        "E-mail ou senha incorretos, ou houve tentativas demais. Aguarde quinze minutos ou peça uma nova senha por e-mail.",
+    ),
+    ApiReason.SECOND_FACTOR_OWED: (
+        "A second factor is missing: show its code, or set one up.",
+        "Falta o segundo fator: informe o código ou configure um.",
+    ),
+    ApiReason.CODE_INVALID: (
+        "The code is wrong, was used already, or there were too many attempts. Wait for the next one.",
+        "O código está incorreto, já foi usado ou houve tentativas demais. Aguarde o próximo.",
+    ),
+    ApiReason.PASSWORD_WRONG: ("The present password is wrong.", "A senha atual está incorreta."),
+    ApiReason.PASSWORD_UNFIT: ("This password is not safe enough.", "Esta senha não é segura o bastante."),
+    ApiReason.LINK_INVALID: (
+        "This link was used already, is too old, or was withdrawn. Ask for another.",
+        "Este link já foi usado, expirou ou foi cancelado. Peça outro.",
+    ),
+    ApiReason.EMAIL_TAKEN: ("Somebody has this e-mail address already.", "Este endereço de e-mail já está em uso."),
+    ApiReason.SECOND_FACTOR_ENROLLED: (
+        "A second factor is set up already. Turn it off first.",
+        "O segundo fator já está configurado. Desative-o primeiro.",
+    ),
+    ApiReason.SECOND_FACTOR_ABSENT: ("No second factor is set up.", "Nenhum segundo fator está configurado."),
+    ApiReason.SECOND_FACTOR_REQUIRED: (
+        "Your role must have a second factor; it cannot be turned off.",
+        "Seu perfil exige o segundo fator; ele não pode ser desativado.",
+    ),
+    ApiReason.SIGN_UP_CLOSED: (
+        "Accounts are made by invitation here. Ask the operator for one.",
+        "Aqui o cadastro é por convite. Peça um ao operador.",
+    ),
+    ApiReason.MAIL_NOT_SET_UP: (
+        "This installation sends no e-mail. Ask an operator for a link.",
+        "Esta instalação não envia e-mail. Peça um link a um operador.",
+    ),
+    ApiReason.LAST_ADMIN: (
+        "Nothing was changed: the last admin cannot be removed.",
+        "Nada foi alterado: o último administrador não pode ser removido.",
+    ),
+    ApiReason.ROLE_CHANGE_REFUSED: (
+        "A user stays a user, and staff stay staff. Invite them under another address.",
+        "Um usuário continua usuário, e a equipe continua equipe. Convide com outro endereço.",
     ),
     ApiReason.INTERNAL_ERROR: (
         "Something went wrong on our side; it was logged.",

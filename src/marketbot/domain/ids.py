@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NewType
 
 UserId = NewType("UserId", int)
+PersonId = NewType("PersonId", int)
+"""Somebody who logs in. A person with the role ``user`` has one ``UserId``; staff have none."""
 AccountId = NewType("AccountId", int)
 SourceId = NewType("SourceId", int)
 SignalId = NewType("SignalId", int)
