@@ -45,6 +45,8 @@ from marketbot.ports import Clock
 from marketbot.settings import Settings
 from marketbot.store.pool import Pool, Unavailable
 from marketbot.vault.vault import Vault
+from marketbot.web.errors import answer_exception, wants_page
+from marketbot.web.routers import web_routers
 
 log = logger(__name__)
 
@@ -90,6 +92,7 @@ def create_app(
             "trusted_proxies": trusted,
             "vault": safe,
             "notices_to_loopback": settings.notices_to_loopback,
+            "memory_bound_mb": settings.memory_bound_mb,
         }
     )
 
@@ -120,6 +123,7 @@ def create_app(
             tokens_router(),
             events_router(),
             notices_router(),
+            *web_routers(),
         ],
         state=state,
         lifespan=[lifespan],
@@ -143,6 +147,8 @@ _BY_STATUS = {
 
 
 def _answer_exception(request: Request[Any, Any, State], error: Exception) -> Response[bytes]:
+    if wants_page(request):
+        return answer_exception(request, error)
     spoken = language(request.headers.get("accept-language", ""))
     if isinstance(error, StoreAway | Unavailable):
         return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)

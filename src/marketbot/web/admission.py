@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from litestar import Response
 
-from marketbot.api.admission import READS, ApiRequest, admit
+from marketbot.api.admission import CSRF_SHOWN, READS, ApiRequest, admit, is_same_site
+from marketbot.api.session_cookie import read_session_cookie
+from marketbot.api.session_register import SessionRegister
 from marketbot.web.errors import as_page, error_page
 from marketbot.web.forms import CSRF, FormInvalid, read_form
-
-FETCH_SITE = "sec-fetch-site"
-OWN_SITES = frozenset({"", "same-origin", "none"})
 
 
 async def enter(request: ApiRequest) -> Response[bytes] | None:
@@ -21,22 +20,33 @@ async def enter(request: ApiRequest) -> Response[bytes] | None:
     if refused is not None:
         return refused
     problem = await admit(request)
-    return None if problem is None else as_page(request, problem)
+    if problem is not None:
+        return as_page(request, problem)
+    note_csrf(request)
+    return None
 
 
 async def check_form(request: ApiRequest) -> Response[bytes] | None:
     """Read a form, and refuse one that another site sent: browsers say so, whatever its fields."""
     if request.method in READS:
         return None
-    if request.headers.get(FETCH_SITE, "").lower() not in OWN_SITES:
+    if not is_same_site(request):
         return error_page(request, 403)
     try:
         form = await read_form(request)
     except FormInvalid:
         return error_page(request, 400)
     request.state.form = form
-    request.state.csrf_shown = form.get(CSRF, "")
+    request.state[CSRF_SHOWN] = form.get(CSRF, "")
     return None
+
+
+def note_csrf(request: ApiRequest) -> None:
+    """Keep what this session's forms have to carry."""
+    cookie = read_session_cookie(request)
+    if cookie is not None:
+        sessions: SessionRegister = request.app.state.sessions
+        request.state.csrf = sessions.csrf_of(cookie)
 
 
 def form_of(request: ApiRequest) -> dict[str, str]:

@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 
 from marketbot.api.admission import ApiRequest
 from marketbot.api.paging import ParameterInvalid
+from marketbot.api.problems import ApiReason
 from marketbot.api.shedding import Overloaded
 from marketbot.intake.refused import StoreAway
 from marketbot.observability.logs import logger
@@ -54,9 +55,12 @@ def answer_exception(request: ApiRequest, error: Exception) -> Response[bytes]:
 def as_page(request: ApiRequest, problem: Response[bytes]) -> Response[bytes]:
     """Turn what admission refuses with into a page; somebody who is not signed in is sent to sign in."""
     status = problem.status_code or 500
+    reason = orjson.loads(problem.content)["reason"]
     if status == 401:
         return to_login(request)
-    page = error_page(request, status, str(orjson.loads(problem.content).get("detail", "")) if status == 429 else "")
+    if reason == ApiReason.SECOND_FACTOR_OWED:
+        return go_to(request, "/second-factor")
+    page = error_page(request, status)
     if "Retry-After" in problem.headers:
         page.headers["Retry-After"] = problem.headers["Retry-After"]
     return page

@@ -100,9 +100,9 @@ def seen_by(request: ApiRequest) -> Viewer:
 
 
 def is_https(request: ApiRequest) -> bool:
-    """Tell whether the browser came by https: the server's own word, or a proxy's in front of it."""
-    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-    return (forwarded or request.scope["scheme"]) == "https"
+    """Tell whether browsers come by https here; the installation's settings say so, not the request."""
+    secure: bool = request.app.state.get("secure_cookies", False)
+    return secure
 
 
 async def is_simulation(request: ApiRequest) -> bool:
