@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from marketbot.api.identity import Caller
+from marketbot.domain.role import ROLE_SCOPES, Role
 from marketbot.domain.scope import Scope
 
 
@@ -37,7 +38,7 @@ def current(places: list[Place], path: str) -> str:
     return max(inside, key=lambda place: len(place.path)).key if inside else ""
 
 
-def first_path(caller: Caller) -> str:
+def first_path(role: Role | None) -> str:
     """Return where somebody begins after signing in."""
-    places = places_of(caller)
-    return places[0].path if places else "/profile"
+    scopes = frozenset[Scope]() if role is None else ROLE_SCOPES[role]
+    return next((place.path for place in PLACES if place.scope in scopes), "/profile")

@@ -21,7 +21,7 @@ from marketbot.web.viewer import CHOICE_AGE_S, LANGUAGE_COOKIE, THEME_COOKIE, TH
 @get("/", opt=of_person(Standing.ANY))
 async def entrance(request: ApiRequest) -> Response[bytes]:
     caller = caller_of(request)
-    return go_to(request, "/second-factor" if caller.owes else first_path(caller))
+    return go_to(request, "/second-factor" if caller.owes else first_path(caller.role))
 
 
 @post("/preferences")
