@@ -42,4 +42,4 @@ def _name(request: Request[Any, Any, State]) -> str:
 
 def _cookie(request: Request[Any, Any, State], value: str, max_age_s: int) -> Cookie:
     secure: bool = request.app.state.secure_cookies
-    return Cookie(_name(request), value, path="/", max_age=max_age_s, secure=secure, httponly=True, samesite="lax")
+    return Cookie(key=_name(request), value=value, path="/", max_age=max_age_s, secure=secure, httponly=True, samesite="lax")

@@ -22,6 +22,11 @@ class LimitName(StrEnum):
     SOURCE_ADDRESS = "source_address"
     ADDRESS = "address"
     LOGIN = "login"
+    LOGIN_ADDRESS = "login_address"
+    LOGIN_EMAIL = "login_email"
+    SECOND_FACTOR = "second_factor"
+    MAIL_ADDRESS = "mail_address"
+    MAIL_EMAIL = "mail_email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,17 @@ ADDRESS = Limit(LimitName.ADDRESS, Rate.per(100, 1, burst=400))
 """All requests of one address that is not this machine's own. An office or a mobile network is many people behind one address."""
 LOGIN = Limit(LimitName.LOGIN, Rate.per(10, 60, burst=20))
 """Credentials that were wrong, by address: guessing is slow."""
+
+LOGIN_ADDRESS = Limit(LimitName.LOGIN_ADDRESS, Rate.per(30, 60))
+"""Attempts to log in, and links shown, right or wrong, by address: each may cost a tenth of a second of a core."""
+LOGIN_EMAIL = Limit(LimitName.LOGIN_EMAIL, Rate.per(6, 60, burst=10))
+"""Passwords tried for one e-mail address, from wherever; from an address that the person knows, apart from all others."""
+SECOND_FACTOR = Limit(LimitName.SECOND_FACTOR, Rate.per(5, 60))
+"""Codes tried for one person; the same applies."""
+MAIL_ADDRESS = Limit(LimitName.MAIL_ADDRESS, Rate.per(20, 3600, burst=10))
+"""E-mails that somebody who is not logged in has us send, by address."""
+MAIL_EMAIL = Limit(LimitName.MAIL_EMAIL, Rate.per(3, 3600))
+"""The same to one e-mail address: what comes on top is not sent, for one that holds was sent a moment ago."""
 
 
 def source_limit(signals_per_hour: int) -> Limit:

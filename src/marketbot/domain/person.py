@@ -69,8 +69,15 @@ def session_life(role: Role, factor: SecondFactor) -> timedelta:
 
 
 def lock_after(failures: int) -> timedelta | None:
-    """Return how long strangers' attempts are refused after so many wrong ones in a row: doubling, to a bound that a person can wait for."""
+    """Return how long strangers' attempts are refused after so many wrong ones in a row.
+
+    It doubles up to a bound that a person can wait for: nobody is locked out for good by what others try.
+    """
     if failures < FAILURES_FREE:
         return None
-    doublings = min(failures - FAILURES_FREE, 16)
-    return min(LOCK_FIRST * 2**doublings, LOCK_MAX)
+    period = LOCK_FIRST
+    for _ in range(failures - FAILURES_FREE):
+        if period >= LOCK_MAX:
+            break
+        period *= 2
+    return min(period, LOCK_MAX)
