@@ -5,10 +5,11 @@ from __future__ import annotations
 from litestar import Response
 
 from marketbot.api.admission import ApiRequest
+from marketbot.api.limits import address_of
 from marketbot.api.session_cookie import clear_session_cookie, set_session_cookie
 from marketbot.domain.limits import Verdict
 from marketbot.people.password_rules import PasswordFault
-from marketbot.people.reception import NewSession, NotDone, Reception, Refusal
+from marketbot.people.reception import NewSession, NotDone, Reception, Refusal, Seen
 from marketbot.web.forms import own_path
 from marketbot.web.navigation import first_path
 from marketbot.web.page import go_to, is_https
@@ -18,6 +19,10 @@ from marketbot.web.viewer import CHOICE_AGE_S, LANGUAGE_COOKIE
 def reception_of(request: ApiRequest) -> Reception:
     reception: Reception = request.app.state.reception
     return reception
+
+
+def seen_of(request: ApiRequest) -> Seen:
+    return Seen(address_of(request), request.headers.get("user-agent", ""))
 
 
 def told(refused: NotDone, *, password: str = "password", code: str = "code") -> dict[str, str]:

@@ -21,12 +21,12 @@ from marketbot.web.people import begin, reception_of, seen_of, told
 from marketbot.web.viewer import Viewer
 
 MAX_NAME_CHARS = 100
-LINK_OVER = {"": "refusal.link_invalid"}
 
 
 @get("/setup")
 async def setup(request: ApiRequest) -> Response[bytes]:
-    return await show(request, "setup.html", form=Form({"token": request.query_params.get("token", "")}))
+    """The form; the link's secret stands behind its ``#``, which no browser sends: the page's script puts it into a field."""
+    return await show(request, "setup.html", form=Form())
 
 
 @post("/setup")
@@ -50,20 +50,20 @@ async def take_setup(request: ApiRequest) -> Response[bytes]:
 
 @get("/invitation")
 async def invitation(request: ApiRequest) -> Response[bytes]:
-    token = request.query_params.get("token", "")
-    found = await look_at_invitation(reception_of(request), token, seen_of(request))
-    if not isinstance(found, InvitationRow):
-        return await show(request, "link_over.html", status=410)
-    return await show(request, "invitation.html", form=Form({"token": token}), email=found.email, role=found.role.value)
+    """Ask for the link's secret, which the page's script fills in and sends."""
+    return await show(request, "link.html")
 
 
 @post("/invitation")
 async def accept_invitation(request: ApiRequest) -> Response[bytes]:
+    """Show what the link invites to; with a name and a password, accept it."""
     typed = form_of(request)
     token = typed.get("token", "")
     found = await look_at_invitation(reception_of(request), token, seen_of(request))
     if not isinstance(found, InvitationRow):
         return await show(request, "link_over.html", status=410)
+    if "name" not in typed:
+        return await show(request, "invitation.html", form=Form({"token": token}), email=found.email, role=found.role.value)
     wanted, errors = read_wanted(typed, seen_by(request))
     status = 422
     if not errors:
