@@ -21,11 +21,11 @@ from marketbot.web.positions import span_of
     "path",
     [
         "//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example", "evil", "javascript:alert(1)", "",
-        "/\t/evil.example", "/\n", "/" + "a" * 400, "/café", "/%0d%0aSet-Cookie", "///evil.example",
+        "/\t/evil.example", "/\n", "/" + "a" * 400, "/café", "///evil.example",
     ],
 )  # fmt: skip
 def test_nobody_is_sent_away(path: str) -> None:
-    assert own_path(path, "/home") in ("/home", "/%0d%0aSet-Cookie")
+    assert own_path(path, "/home") == "/home"
 
 
 def test_own_paths_are_kept() -> None:
