@@ -27,14 +27,17 @@ from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
 from marketbot.jobs.kinds import Kinds
+from marketbot.jobs.letters import letter_kind
 from marketbot.jobs.notices import notice_kind, unprotected_kind
 from marketbot.jobs.retention import Retention, retention_kind
+from marketbot.mail.postman import Postman
+from marketbot.mail.server import MailServer
 from marketbot.notices.delivery import Courier
 from marketbot.observability import metrics
 from marketbot.observability.execution_watch import ExecutionWatch
 from marketbot.observability.metrics import Stage
 from marketbot.planning.planner import Planner
-from marketbot.ports import VenueClient
+from marketbot.ports import Clock, VenueClient
 from marketbot.reconciliation.reconcile import Reconciler
 from marketbot.reconciliation.sweep import Sweep
 from marketbot.settings import Role, Settings
@@ -270,6 +273,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             retention_kind(pool, retention),
             notice_kind(pool, vault, Courier(loopback=loopback), clock, loopback=loopback),
             unprotected_kind(pool),
+            letter_kind(pool, vault, _postman(settings, clock), settings.people_url),
         ]
     )
     return Engine(
@@ -329,6 +333,12 @@ def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Pat
         for environment, url in environments.items()
     }
     return urls, Path(ready["ca_file"]) if ready.get("ca_file") else settings.simulator_ca_file
+
+
+def _postman(settings: Settings, clock: Clock) -> Postman | None:
+    if settings.smtp_url is None or settings.mail_from is None:
+        return None
+    return Postman(MailServer.parse(settings.smtp_url.get_secret_value()), settings.mail_from, clock)
 
 
 async def _refresh_keyring(keyring: Keyring) -> None:

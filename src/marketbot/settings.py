@@ -11,9 +11,10 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,6 +26,8 @@ from pydantic_settings import (
 from marketbot.cache.address import check_url
 from marketbot.domain.egress import Egress
 from marketbot.domain.venue import Profile
+from marketbot.mail.server import MailServer
+from marketbot.people.email_address import read_email
 from marketbot.store.embedded.data_dir import default_data_root
 from marketbot.store.pool import POOL_SIZE_DEFAULT, POOL_SIZE_MAX
 from marketbot.store.replicas import REPLICAS_MAX
@@ -65,6 +68,14 @@ class Role(StrEnum):
     """Sends the orders of the accounts it owns, and reconciles them: no account has two who act for it."""
     KEEPER = "keeper"
     """Does jobs: what no account's owner must do."""
+
+
+class SignUp(StrEnum):
+    """How people come to have an account."""
+
+    INVITATION = "invitation"
+    OPEN = "open"
+    """Whoever confirms an e-mail address becomes a user."""
 
 
 class LogFormat(StrEnum):
@@ -147,6 +158,14 @@ class Settings(BaseSettings):
     notices_to_loopback: bool = False
     """Whether notices may be sent to this machine's own addresses, as to a relay that runs here; otherwise to the public internet alone."""
 
+    public_url: str | None = None
+    """Where people reach this installation (``https://bot.example``): links in e-mails begin with it, and https makes cookies secure."""
+    smtp_url: SecretStr | None = None
+    """The mail server: ``smtps://user:password@host``, or ``smtp://...`` for STARTTLS. None: links are shown to whoever makes them."""
+    mail_from: str | None = None
+    """Whom e-mails come from: an address."""
+    sign_up: SignUp = SignUp.INVITATION
+
     backup_dir: Path | None = None
     """Where backups are put; none means ``backups`` in the data directory."""
     backup_key_file: Path | None = None
@@ -213,6 +232,46 @@ class Settings(BaseSettings):
             check_url(value.get_secret_value())
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        parts = urlsplit(value)
+        plain = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or not (parts.scheme == "https" or plain):
+            raise ValueError("the public address begins with https://, or with http:// on this machine alone")
+        if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
+            raise ValueError("the public address ends with the host or its port")
+        return value.rstrip("/")
+
+    @field_validator("smtp_url", "mail_from", mode="before")
+    @classmethod
+    def _set(cls, value: Any) -> Any:
+        return value or None
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            MailServer.parse(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value is not None and read_email(value) is None:
+            raise ValueError("the sender of e-mails is an address such as marketbot@bot.example")
+        return value
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if self.smtp_url is not None and (self.mail_from is None or self.public_url is None):
+            raise ValueError("a mail server needs MARKETBOT_MAIL_FROM and MARKETBOT_PUBLIC_URL too")
+        if self.sign_up is SignUp.OPEN and self.smtp_url is None:
+            raise ValueError("open sign-up confirms addresses by e-mail: set MARKETBOT_SMTP_URL too")
+        return self
+
     @field_validator("retain_orders")
     @classmethod
     def _orders_long_enough(cls, value: timedelta | None) -> timedelta | None:
@@ -246,6 +305,12 @@ class Settings(BaseSettings):
         if len(value) > MAX_TRUSTED_PROXIES:
             raise ValueError(f"at most {MAX_TRUSTED_PROXIES} trusted proxies")
         return tuple(str(ipaddress.ip_network(network)) for network in value)
+
+    @property
+    def people_url(self) -> str:
+        """Where people's links lead: the public address, or else the HTTP face on this machine."""
+        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
+        return self.public_url or f"http://{host}:{self.api_port}"
 
     @property
     def vault_key_file(self) -> Path:

@@ -78,6 +78,8 @@ async def _identify(request: ApiRequest) -> Caller | ApiReason:
     authorization = request.headers.get("authorization", "")
     cookie = None if authorization else read_session_cookie(request)
     if cookie is None:
+        if not authorization and PERSON in request.route_handler.opt:
+            return ApiReason.SESSION_INVALID
         tokens: TokenRegister = request.app.state.tokens
         return await tokens.identify(authorization)
     sessions: SessionRegister = request.app.state.sessions

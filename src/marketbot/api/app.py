@@ -14,20 +14,26 @@ from marketbot.api.accounts import accounts_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
 from marketbot.api.events import events_router
+from marketbot.api.fields import FieldInvalid
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
 from marketbot.api.ledger import PostgresLedger
 from marketbot.api.limits import AddressLimit
 from marketbot.api.live_hub import LiveHub
+from marketbot.api.newcomers import newcomers_router
 from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
+from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
 from marketbot.api.paging import ParameterInvalid
 from marketbot.api.peer import read_networks
 from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.profile import profile_router
 from marketbot.api.refusal_log import BatchedRefusalLog
+from marketbot.api.session import session_routers
+from marketbot.api.session_register import SessionRegister
 from marketbot.api.shedding import Overloaded, Room, Shedding
 from marketbot.api.tokens import tokens_router
 from marketbot.api.trades import trades_router
@@ -41,6 +47,8 @@ from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.intake.refused import StoreAway
 from marketbot.intake.service import Intake
 from marketbot.observability.logs import logger, register_secret
+from marketbot.people.passwords import HashingFull, Passwords
+from marketbot.people.reception import Reception
 from marketbot.ports import Clock
 from marketbot.settings import Settings
 from marketbot.store.pool import Pool, Unavailable
@@ -77,6 +85,7 @@ def create_app(
     room = Room(settings.api_max_in_flight)
     events = None if dsn is None else EventBus(database.notify, dsn, shared)
     hub = LiveHub(events, database, time, draining)
+    passwords = Passwords()
     state = State(
         {
             "database": database,
@@ -88,6 +97,12 @@ def create_app(
             "clock": time,
             "live": hub,
             "tokens": TokenRegister(database, time, token_sha256(token), hub.look_at_tokens),
+            "sessions": SessionRegister(database, time, hub.look_at_tokens),
+            "reception": Reception(database.connection, safe, passwords, limits, time),
+            "secure_cookies": settings.people_url.startswith("https://"),
+            "people_url": settings.people_url,
+            "mails": settings.smtp_url is not None,
+            "sign_up": settings.sign_up,
             "door": UserDoor(database),
             "trusted_proxies": trusted,
             "vault": safe,
@@ -109,6 +124,7 @@ def create_app(
             if events is not None:
                 await events.close()
             await refusals.stop()
+            passwords.close()
 
     return Litestar(
         route_handlers=[
@@ -123,6 +139,10 @@ def create_app(
             tokens_router(),
             events_router(),
             notices_router(),
+            *session_routers(),
+            profile_router(),
+            newcomers_router(),
+            operator_people_router(),
             *web_routers(),
         ],
         state=state,
@@ -154,7 +174,9 @@ def _answer_exception(request: Request[Any, Any, State], error: Exception) -> Re
         return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)
     if isinstance(error, ParameterInvalid):
         return api_problem(ApiReason.PARAMETER_INVALID, spoken, str(error))
-    if isinstance(error, Overloaded):
+    if isinstance(error, FieldInvalid):
+        return api_problem(ApiReason.FIELD_INVALID, spoken, str(error))
+    if isinstance(error, Overloaded | HashingFull):
         return api_problem(ApiReason.OVERLOADED, spoken)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return api_problem(_BY_STATUS.get(error.status_code, ApiReason.PARAMETER_INVALID), spoken)

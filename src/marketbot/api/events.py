@@ -48,7 +48,7 @@ async def follow_own(request: ApiRequest) -> Response[bytes]:
     user_id, caller = user_of(request), caller_of(request)
     hears = EVERYTHING if TokenScope.ACCOUNTS_READ in caller.scopes else EVERYTHING & ~OF_ACCOUNTS
     # First the stream, then the look: what changes between the two is told by either.
-    stream = hub.open(user_id, caller.token_id, int(hears))
+    stream = hub.open(user_id, caller.token_id, int(hears), caller.session_id)
     if stream is None:
         return api_problem(ApiReason.STREAM_LIMIT_REACHED, spoken_by(request))
     try:
@@ -67,7 +67,8 @@ async def follow_own(request: ApiRequest) -> Response[bytes]:
 async def follow_all(request: ApiRequest) -> Response[bytes]:
     """What changed for anybody. Operators are few: one that comes back reads everything."""
     hub: LiveHub = request.app.state.live
-    stream = hub.open(None, caller_of(request).token_id, int(EVERYTHING))
+    caller = caller_of(request)
+    stream = hub.open(None, caller.token_id, int(EVERYTHING), caller.session_id)
     if stream is None:
         return api_problem(ApiReason.STREAM_LIMIT_REACHED, spoken_by(request))
     stream.reset()

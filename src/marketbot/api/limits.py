@@ -59,8 +59,13 @@ async def limit(request: Request[Any, Any, State], of: Limit, key: str) -> Respo
 
 async def limit_guess(request: Request[Any, Any, State]) -> Response[bytes] | None:
     """Count a wrong credential against its sender's address; return the answer for one who guesses too often."""
+    return await limit(request, LOGIN, sender(address_of(request)))
+
+
+def address_of(request: Request[Any, Any, State]) -> str:
+    """Return where a request comes from, as far as our own proxies may be believed; empty for a unix socket."""
     trusted: tuple[Network, ...] = request.app.state.trusted_proxies
-    return await limit(request, LOGIN, sender(_address(request.scope, trusted)))
+    return _address(request.scope, trusted)
 
 
 def _address(scope: Scope, trusted: tuple[Network, ...]) -> str:

@@ -30,6 +30,7 @@ from marketbot.observability.logs import logger
 from marketbot.ports import Clock
 from marketbot.store.accounts import ACCOUNT_CHANNEL
 from marketbot.store.live import tokens_holding
+from marketbot.store.sessions import sessions_holding
 from marketbot.store.switches import CONTROL_CHANNEL
 
 MAX_STREAMS_A_USER = 5
@@ -37,7 +38,7 @@ MAX_STREAMS_A_USER = 5
 MAX_OPERATOR_STREAMS = 50
 """Of all operators together, at one process."""
 TOKEN_CHECK_S = 5.0
-"""All tokens with a stream are looked up together this often, so that one revoked elsewhere hears nothing for longer."""
+"""All tokens and sessions with a stream are looked up together this often, so that one revoked elsewhere hears nothing for longer."""
 TELLS_AT_ONCE = 50
 TELLS_PER_S = 100.0
 """Where more streams than ``TELLS_AT_ONCE`` have news together, as after a fan-out, each hears it at a moment of its own, so many a second:
@@ -83,13 +84,15 @@ class LiveHub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._end_all(Ended.DRAINING)
 
-    def open(self, user_id: UserId | None, token_id: int | None, hears: int) -> LiveStream | None:
+    def open(
+        self, user_id: UserId | None, token_id: int | None, hears: int, session_id: int | None = None
+    ) -> LiveStream | None:
         """Return a new stream of a user, or of an operator (None); None when its owner has as many as allowed."""
         group = self._operators if user_id is None else self._streams.get(user_id, set())
         if len(group) >= (MAX_OPERATOR_STREAMS if user_id is None else MAX_STREAMS_A_USER):
             count_refused_stream()
             return None
-        stream = LiveStream(user_id, token_id, hears, self._clock)
+        stream = LiveStream(user_id, token_id, hears, self._clock, session_id)
         if user_id is not None:
             self._streams[user_id] = group
             self._count += 1
@@ -115,7 +118,7 @@ class LiveHub:
         self._show()
 
     def look_at_tokens(self) -> None:
-        """Look now: a token was revoked here, or a user disabled."""
+        """Look now: a token or session was revoked here, or somebody shut out."""
         self._look.set()
 
     def _show(self) -> None:
@@ -215,15 +218,19 @@ class LiveHub:
             except TimeoutError:
                 pass
             self._look.clear()
-            by_token = [stream for stream in self._all() if stream.token_id is not None]
-            if not by_token:
+            streams = [stream for stream in self._all() if stream.token_id is not None or stream.session_id is not None]
+            if not streams:
                 continue
-            shown = list({stream.token_id for stream in by_token if stream.token_id is not None})
+            tokens = list({stream.token_id for stream in streams if stream.token_id is not None})
+            sessions = list({stream.session_id for stream in streams if stream.session_id is not None})
             try:
                 async with self._database.connection(LOOKUP_TIMEOUT_S) as connection:
-                    holding = await tokens_holding(connection, shown)
+                    held_tokens = await tokens_holding(connection, tokens) if tokens else set()
+                    held_sessions = await sessions_holding(connection, sessions) if sessions else set()
             except StoreAway:
-                continue  # nobody can revoke a token meanwhile, nor does anything change that a stream would tell
-            for stream in by_token:
-                if stream.token_id not in holding:
+                continue  # nobody can revoke anything meanwhile, nor does anything change that a stream would tell
+            for stream in streams:
+                if stream.token_id is not None and stream.token_id not in held_tokens:
                     stream.end(Ended.TOKEN)
+                if stream.session_id is not None and stream.session_id not in held_sessions:
+                    stream.end(Ended.SESSION)

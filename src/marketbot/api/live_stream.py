@@ -62,13 +62,17 @@ class LiveStream:
         "_wake",
         "ended",
         "hears",
+        "session_id",
         "token_id",
         "user_id",
     )
 
-    def __init__(self, user_id: UserId | None, token_id: int | None, hears: int, clock: Clock) -> None:
+    def __init__(
+        self, user_id: UserId | None, token_id: int | None, hears: int, clock: Clock, session_id: int | None = None
+    ) -> None:
         self.user_id = user_id
         self.token_id = token_id
+        self.session_id = session_id
         self.hears = hears
         self.ended: Ended | None = None
         self._clock = clock

@@ -12,6 +12,7 @@ from marketbot.api.identity import TokenRegister
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
+from marketbot.api.session_register import SessionRegister
 from marketbot.api.token_wishes import WishInvalid, read_name
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.scope import Scope
@@ -29,7 +30,7 @@ async def show_users(request: ApiRequest) -> Response[bytes]:
     )
 
 
-@post("/v1/operator/users", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+@post("/v1/operator/users", opt=demands(Scope.USERS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
 async def post_user(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     document = await read_object(request)
@@ -48,11 +49,12 @@ async def post_user(request: ApiRequest) -> Response[bytes]:
     return json_answer(user, 201)
 
 
-@patch("/v1/operator/users/{user_id:int}", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+@patch("/v1/operator/users/{user_id:int}", opt=demands(Scope.USERS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
 async def patch_user(request: ApiRequest) -> Response[bytes]:
     """Disable or enable a user: ``{"enabled": false}``. Their tokens are refused; their accounts trade on until a halt."""
     database: Database = request.app.state.database
     register: TokenRegister = request.app.state.tokens
+    sessions: SessionRegister = request.app.state.sessions
     user_id: int = request.path_params["user_id"]
     document = await read_object(request)
     if isinstance(document, Response):
@@ -68,6 +70,7 @@ async def patch_user(request: ApiRequest) -> Response[bytes]:
     if user is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     register.forget_user(UserId(user_id))
+    sessions.forget_user(UserId(user_id))
     log.info("user_enabled" if enabled else "user_disabled", user_id=user_id, by=caller_of(request).token_id)
     return json_answer(user)
 

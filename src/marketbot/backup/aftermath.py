@@ -7,6 +7,7 @@ it, these books none. Written in the same transaction as the rows themselves, so
 - Chunks planned later for a signal from before the restore count the same way (a trigger of the schema asks ``restoration``).
 - Claims are taken back, and the workers of then have ended.
 - Numbers go on far behind the last known one, see ``load.ID_GAP``.
+- Nobody is logged in, and no link works: a session that was ended, or a link that was used, in the lost time would be good again.
 - Leverage is set anew before an account's next entry: it may have been changed at the venue.
 - Everything is halted. An entry that is not found at its venue lapses, a signal that waits is denied, and new ones are until an operator
   has seen what reconciliation finds. Closes and stops go on.
@@ -43,6 +44,9 @@ async def prepare(connection: DirectConnection, manifest: Manifest, *, id_gap: i
     await connection.execute("UPDATE worker SET ended_at = clock_timestamp() WHERE ended_at IS NULL")
     await connection.execute("DELETE FROM slot_handover")
     await connection.execute("DELETE FROM leverage_setting")
+    await connection.execute("UPDATE login_session SET revoked_at = clock_timestamp() WHERE revoked_at IS NULL")
+    await connection.execute("UPDATE one_time_link SET used_at = clock_timestamp() WHERE used_at IS NULL")
+    await connection.execute("UPDATE invitation SET sha256 = NULL WHERE accepted_at IS NULL")
     await connection.execute(
         "INSERT INTO restoration (backup_name, backup_made_at, last_signal_id) VALUES ($1, $2, $3)",
         manifest.name,

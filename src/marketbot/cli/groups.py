@@ -15,6 +15,7 @@ accounts = typer.Typer(help="Bring exchange accounts in, and check them.", no_ar
 sources = typer.Typer(help="Where signals come from, each with its own secret.", no_args_is_help=True, rich_markup_mode=None)
 backups = typer.Typer(help="Back the books up, and prove that a backup is good.", rich_markup_mode=None)
 users = typer.Typer(help="Who owns accounts and may use the API.", no_args_is_help=True, rich_markup_mode=None)
+people = typer.Typer(help="Who logs in, and as what.", no_args_is_help=True, rich_markup_mode=None)
 tokens = typer.Typer(help="API tokens of users and operators, each shown once.", no_args_is_help=True, rich_markup_mode=None)
 jobs = typer.Typer(help="Work that waits, and work that was given up.", no_args_is_help=True, rich_markup_mode=None)
 notices = typer.Typer(
@@ -27,6 +28,7 @@ GROUPS = {
     "accounts": accounts,
     "source": sources,
     "users": users,
+    "people": people,
     "tokens": tokens,
     "backup": backups,
     "jobs": jobs,
@@ -189,6 +191,82 @@ def users_enable(name: str, json: Json = False, data_dir: DataDir = None) -> Non
     from marketbot.cli.users import enable_user
 
     run_command(json, data_dir, lambda output, settings: enable_user(output, settings, name, enabled=True))
+
+
+@people.command("list")
+def people_list(limit: Limit = 1_000, json: Json = False, data_dir: DataDir = None) -> None:
+    """Everybody who can log in."""
+    from marketbot.cli.people import show_people
+
+    run_command(json, data_dir, lambda output, settings: show_people(output, settings, limit))
+
+
+@people.command("invite")
+def people_invite(
+    email: Annotated[str, typer.Argument(help="Their e-mail address.")],
+    role: Annotated[str, typer.Option(help="admin, manager, operator, auditor or user.")] = "user",
+    lang: Annotated[str, typer.Option(help="Language of the e-mail: pt-BR or en.")] = "pt-BR",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Invite somebody; the link is mailed, or shown once where no mail server is set."""
+    from marketbot.cli.people import invite_person
+
+    run_command(json, data_dir, lambda output, settings: invite_person(output, settings, email, role, lang))
+
+
+@people.command("disable")
+def people_disable(email: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Shut somebody out, within seconds, with the tokens of their user. Accounts trade on."""
+    from marketbot.cli.people import change
+    from marketbot.people.administration import PersonChange
+
+    run_command(json, data_dir, lambda output, settings: change(output, settings, email, PersonChange(disabled=True)))
+
+
+@people.command("enable")
+def people_enable(email: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Let somebody in again."""
+    from marketbot.cli.people import change
+    from marketbot.people.administration import PersonChange
+
+    run_command(json, data_dir, lambda output, settings: change(output, settings, email, PersonChange(disabled=False)))
+
+
+@people.command("unlock")
+def people_unlock(email: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Forget somebody's wrong attempts to log in."""
+    from marketbot.cli.people import change
+    from marketbot.people.administration import PersonChange
+
+    run_command(json, data_dir, lambda output, settings: change(output, settings, email, PersonChange(unlocked=True)))
+
+
+@people.command("remove-second-factor")
+def people_remove_second_factor(email: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Take a lost second factor away; staff set up another when they log in next."""
+    from marketbot.cli.people import change
+    from marketbot.people.administration import PersonChange
+
+    run_command(
+        json, data_dir, lambda output, settings: change(output, settings, email, PersonChange(without_second_factor=True))
+    )
+
+
+@people.command("reset-link")
+def people_reset_link(email: str, json: Json = False, data_dir: DataDir = None) -> None:
+    """Make a link by which somebody sets a new password; it is shown once, and holds for an hour."""
+    from marketbot.cli.people import reset_link
+
+    run_command(json, data_dir, lambda output, settings: reset_link(output, settings, email))
+
+
+@people.command("setup-link")
+def people_setup_link(json: Json = False, data_dir: DataDir = None) -> None:
+    """Make the link by which an admin is made; it is shown once, and holds for a day."""
+    from marketbot.cli.people import setup_link
+
+    run_command(json, data_dir, setup_link)
 
 
 @tokens.command("create")

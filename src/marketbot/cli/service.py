@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 
@@ -15,7 +15,10 @@ from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.domain.venue import Profile
 from marketbot.observability.logs import configure_logs
+from marketbot.people.newcomers import first_setup_link
 from marketbot.settings import LogFormat, Settings
+from marketbot.store.people import is_anybody_there
+from marketbot.store.pool import Unavailable, connect
 from marketbot.supervisor.endpoints import Endpoints
 from marketbot.supervisor.errors import SupervisorError
 from marketbot.supervisor.programs import log_directory
@@ -43,7 +46,8 @@ async def run_service(output: Output, settings: Settings) -> None:
         if not starting.done():
             return
         endpoints = starting.result()
-        output.show(_described(supervisor, endpoints), lambda shown: _tell(shown, supervisor, endpoints))
+        setup = await _setup(supervisor, endpoints)
+        output.show(_described(supervisor, endpoints, setup), lambda shown: _tell(shown, supervisor, endpoints, setup))
         failing = asyncio.ensure_future(supervisor.wait())
         await asyncio.wait({failing, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if failing.done():
@@ -79,9 +83,32 @@ def become_simulator(arguments: Sequence[str]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "simexchange", *arguments])  # noqa: S606 - our own program
 
 
-def _described(supervisor: Supervisor, endpoints: Endpoints) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """That nobody is here yet, and the link that makes the first admin: only where a person sits before the screen."""
+
+    link: str | None = field(repr=False)
+
+
+async def _setup(supervisor: Supervisor, endpoints: Endpoints) -> Setup | None:
+    """Make that link. Standard output that is no terminal is somebody's log, and no secret goes there."""
+    try:
+        connection = await connect(supervisor.dsn, name="supervisor")
+    except Unavailable:
+        return None
+    try:
+        if not sys.stdout.isatty():
+            return None if await is_anybody_there(connection) else Setup(None)
+        bearer = await first_setup_link(connection)
+    finally:
+        await connection.close()
+    return None if bearer is None else Setup(f"{supervisor.settings.public_url or endpoints.api_url}/setup#{bearer.text}")
+
+
+def _described(supervisor: Supervisor, endpoints: Endpoints, setup: Setup | None) -> dict[str, object]:
     settings = supervisor.settings
-    return {
+    found = {} if setup is None or setup.link is None else {"setup_link": setup.link}
+    return found | {
         "status": "running",
         **asdict(endpoints),
         "data_dir": str(settings.data_dir),
@@ -90,7 +117,7 @@ def _described(supervisor: Supervisor, endpoints: Endpoints) -> dict[str, object
     }
 
 
-def _tell(console: Console, supervisor: Supervisor, endpoints: Endpoints) -> None:
+def _tell(console: Console, supervisor: Supervisor, endpoints: Endpoints, setup: Setup | None) -> None:
     settings = supervisor.settings
     console.print("MarketBot is running. Stop it with Ctrl-C.")
     console.print(f"  webhook         {endpoints.api_url}/v1/webhook/SOURCE/SECRET   (marketbot source add NAME)")
@@ -101,3 +128,8 @@ def _tell(console: Console, supervisor: Supervisor, endpoints: Endpoints) -> Non
     console.print(f"  logs            {log_directory(settings)}")
     if endpoints.simulator is not None:
         console.print(f"  simulator       {endpoints.simulator}")
+    if setup is not None and setup.link is not None:
+        console.print("\nNobody can log in yet. This link makes the first admin, once, within a day:")
+        console.print(f"  {setup.link}", soft_wrap=True, markup=False)
+    elif setup is not None:
+        console.print("\nNobody can log in yet: `marketbot people setup-link` shows the link that makes the first admin.")

@@ -21,6 +21,8 @@ MAX_BATCHES_A_RUN = 20_000
 """Of each part; with the pauses about half an hour. What is left then waits for the next run."""
 PAUSE_S = 0.05
 """Between two batches: a batch takes about as long, so at most half of one connection's time is spent on it."""
+LOGINS_KEPT = timedelta(days=30)
+"""Sessions, links and invitations after their end: for somebody who asks who came in from where, and no longer (addresses are personal)."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ class Pruning:
             "accounts": 0 if keep.order_history is None else await self._order_history(keep.order_history),
             "refusals": 0 if keep.refusals is None else await self._plain(retention.prune_refusals, keep.refusals),
             "jobs": 0 if keep.jobs is None else await self._plain(retention.prune_jobs, keep.jobs),
+            "logins": await self._plain(retention.prune_logins, LOGINS_KEPT),
         }
         if any(gone.values()):
             log.info("rows_pruned", **gone)

@@ -32,6 +32,8 @@ class Ended(StrEnum):
     DRAINING = "draining"
     TOKEN = "token"  # noqa: S105
     """Its token was revoked or ran out, or its user was disabled."""
+    SESSION = "session"
+    """It was revoked or ran out, or its person was shut out."""
     SLOW = "slow"
     """The caller did not take what was sent."""
     AGE = "age"

@@ -64,5 +64,23 @@ async def prune_jobs(connection: Connection, older_than: timedelta) -> int:
     return _rows(await connection.execute(JOBS, older_than, ROWS_BATCH))
 
 
+async def prune_logins(connection: Connection, older_than: timedelta) -> int:
+    """Delete sessions, links and invitations that ended so long ago. An invitation that was accepted stays: it says who came of it."""
+    gone = 0
+    for table, key, more in (
+        ("login_session", "session_id", ""),
+        ("one_time_link", "link_id", ""),
+        ("invitation", "invitation_id", "AND accepted_at IS NULL"),
+    ):
+        done = await connection.execute(
+            f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE expires_at < clock_timestamp() - $1::interval {more}"
+            " ORDER BY expires_at LIMIT $2)",
+            older_than,
+            ROWS_BATCH,
+        )
+        gone += _rows(done)
+    return gone
+
+
 def _rows(done: str) -> int:
     return int(done.rsplit(" ", 1)[-1])

@@ -31,6 +31,10 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         "MARKETBOT_METRICS_HOST": settings.metrics_host,
         "MARKETBOT_METRICS_PORT": settings.metrics_port,
         "MARKETBOT_OTLP_ENDPOINT": settings.otlp_endpoint,
+        "MARKETBOT_NOTICES_TO_LOOPBACK": settings.notices_to_loopback,
+        "MARKETBOT_PUBLIC_URL": settings.public_url,
+        "MARKETBOT_MAIL_FROM": settings.mail_from,
+        "MARKETBOT_SIGN_UP": settings.sign_up.value,
         "MARKETBOT_BACKUP_DIR": settings.backup_directory,
         "MARKETBOT_BACKUP_KEY_FILE": settings.backup_key_file,
         "MARKETBOT_BACKUP_EVERY": _period(settings.backup_every),
@@ -50,6 +54,8 @@ def child_environment(settings: Settings) -> Mapping[str, str]:
         told["REPLICA_URLS"] = ",".join(url.get_secret_value() for url in settings.replica_urls)
     if settings.redis_url is not None:
         told["REDIS_URL"] = settings.redis_url.get_secret_value()
+    if settings.smtp_url is not None:
+        told["MARKETBOT_SMTP_URL"] = settings.smtp_url.get_secret_value()
     if settings.operator_token is not None:
         told["MARKETBOT_OPERATOR_TOKEN"] = settings.operator_token.get_secret_value()
     return inherited | {name: str(value) for name, value in told.items() if value is not None}

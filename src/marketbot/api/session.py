@@ -1,0 +1,148 @@
+"""/v1/session: log in, show a code, see who one is, log out. /v1/sessions: one's other sessions."""
+
+from __future__ import annotations
+
+from litestar import Response, Router, delete, get, post
+
+from marketbot.api.admission import ApiRequest, Standing, admit, caller_of, is_same_site, of_person, person_of, spoken_by
+from marketbot.api.answers import json_answer
+from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
+from marketbot.api.database import Database
+from marketbot.api.fields import FieldInvalid, refuse_others, secret_field
+from marketbot.api.paging import MAX_ID
+from marketbot.api.problems import ApiReason, api_problem
+from marketbot.api.session_answers import refusal_answer, seen_by, session_answer, session_document
+from marketbot.api.session_cookie import clear_session_cookie, read_session_cookie
+from marketbot.api.session_register import SessionRegister
+from marketbot.api.user_door import UserDoor
+from marketbot.domain.person import second_factor
+from marketbot.observability.logs import logger
+from marketbot.people.bearer import bearer_digest, looks_like_bearer
+from marketbot.people.login import log_in, show_code
+from marketbot.people.reception import NewSession, Reception
+from marketbot.store.people import read_person
+from marketbot.store.sessions import find_session, list_sessions, revoke_session, revoke_sessions
+
+log = logger(__name__)
+
+
+@post("/v1/session", request_max_body_size=MAX_COMMAND_BYTES)
+async def post_session(request: ApiRequest) -> Response[bytes]:
+    """Log in with ``email`` and ``password``. The session that the browser had ends: nothing that was planted in it is heard of again."""
+    reception: Reception = request.app.state.reception
+    if not is_same_site(request):
+        return api_problem(ApiReason.CSRF_INVALID, spoken_by(request))
+    document = await read_object(request)
+    if isinstance(document, Response):
+        return document
+    refuse_others(document, ("email", "password"))
+    email = document.get("email")
+    if not isinstance(email, str):
+        raise FieldInvalid("email is an e-mail address")
+    new = await log_in(reception, email, secret_field(document, "password"), seen_by(request))
+    if not isinstance(new, NewSession):
+        return refusal_answer(request, new)
+    await _end_old(request)
+    return session_answer(request, new)
+
+
+@post("/v1/session/second-factor", opt=of_person(Standing.ANY), request_max_body_size=MAX_COMMAND_BYTES)
+async def post_code(request: ApiRequest) -> Response[bytes]:
+    """Show the ``code`` that the session owes, or a recovery code; the answer is another session, which opens everything of its role."""
+    reception: Reception = request.app.state.reception
+    document = await read_object(request)
+    if isinstance(document, Response):
+        return document
+    refuse_others(document, ("code",))
+    session_id = caller_of(request).session_id
+    assert session_id is not None, "such a route takes sessions alone"
+    new = await show_code(reception, person_of(request), session_id, secret_field(document, "code"), seen_by(request))
+    return session_answer(request, new) if isinstance(new, NewSession) else refusal_answer(request, new)
+
+
+@get("/v1/session", opt=of_person(Standing.ANY))
+async def show_session(request: ApiRequest) -> Response[bytes]:
+    """Who is logged in, what that opens, and the token that goes along with what is changed."""
+    database: Database = request.app.state.database
+    sessions: SessionRegister = request.app.state.sessions
+    door: UserDoor = request.app.state.door
+    cookie = read_session_cookie(request)
+    assert cookie is not None, "such a route takes sessions alone"
+    async with database.connection() as connection:
+        found = await find_session(connection, bearer_digest(cookie))
+        person = None if found is None else await read_person(connection, found.person_id)
+        simulated = await door.simulated(connection)
+    if found is None or person is None:
+        return api_problem(ApiReason.SESSION_INVALID, spoken_by(request))
+    factor = second_factor(found.role, enrolled=found.enrolled, shown=found.shown)
+    document = session_document(person, found.session_id, factor, sessions.csrf_of(cookie))
+    return json_answer({"simulated": simulated, **document, "expires_at": found.expires_at})
+
+
+@delete("/v1/session", opt=of_person(Standing.ANY), status_code=200)
+async def delete_session(request: ApiRequest) -> Response[bytes]:
+    """Log out."""
+    await _end_old(request)
+    answer = json_answer({"session": None})
+    clear_session_cookie(request, answer)
+    return answer
+
+
+@get("/v1/sessions", opt=of_person())
+async def show_sessions(request: ApiRequest) -> Response[bytes]:
+    """The person's live sessions, the latest first; ``present`` is the one that asks."""
+    database: Database = request.app.state.database
+    async with database.connection() as connection:
+        rows = await list_sessions(connection, person_of(request))
+    return json_answer({"sessions": rows, "present": caller_of(request).session_id})
+
+
+@delete("/v1/sessions/{session_id:int}", opt=of_person(), status_code=200)
+async def delete_one(request: ApiRequest) -> Response[bytes]:
+    """End one of the person's sessions: here at once, in other processes within ``session_register.SESSION_AGE_S``."""
+    database: Database = request.app.state.database
+    sessions: SessionRegister = request.app.state.sessions
+    session_id: int = request.path_params["session_id"]
+    if not 0 < session_id <= MAX_ID:
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    async with database.connection() as connection:
+        ended = await revoke_session(connection, person_of(request), session_id)
+    if not ended:
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    sessions.forget_session(session_id)
+    log.info("session_revoked", session_id=session_id, person_id=person_of(request))
+    return json_answer({"ended": [session_id]})
+
+
+@delete("/v1/sessions", opt=of_person(), status_code=200)
+async def delete_others(request: ApiRequest) -> Response[bytes]:
+    """End all of the person's sessions but the one that asks."""
+    database: Database = request.app.state.database
+    sessions: SessionRegister = request.app.state.sessions
+    async with database.connection() as connection:
+        ended = await revoke_sessions(connection, person_of(request), caller_of(request).session_id)
+    sessions.forget_person(person_of(request))
+    log.info("sessions_revoked", sessions=len(ended), person_id=person_of(request))
+    return json_answer({"ended": sorted(ended)})
+
+
+async def _end_old(request: ApiRequest) -> None:
+    """End the session whose cookie came along, if it is one."""
+    database: Database = request.app.state.database
+    sessions: SessionRegister = request.app.state.sessions
+    cookie = read_session_cookie(request)
+    if cookie is None or not looks_like_bearer(cookie):
+        return
+    async with database.connection() as connection:
+        found = await find_session(connection, bearer_digest(cookie))
+        if found is None:
+            return
+        await revoke_session(connection, found.person_id, found.session_id)
+    sessions.forget_session(found.session_id)
+    log.info("logged_out", session_id=found.session_id, person_id=found.person_id)
+
+
+def session_routers() -> list[Router]:
+    """Return the address that is open to whoever has a password, and those of whoever is logged in."""
+    own = [post_code, show_session, delete_session, show_sessions, delete_one, delete_others]
+    return [Router(path="/", route_handlers=[post_session]), Router(path="/", route_handlers=own, before_request=admit)]
