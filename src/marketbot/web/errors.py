@@ -12,6 +12,7 @@ from marketbot.api.problems import ApiReason
 from marketbot.api.shedding import Overloaded
 from marketbot.intake.refused import StoreAway
 from marketbot.observability.logs import logger
+from marketbot.people.passwords import HashingFull
 from marketbot.store.pool import Unavailable
 from marketbot.web.assets import PREFIX
 from marketbot.web.forms import FormInvalid, login_path
@@ -30,20 +31,20 @@ def wants_page(request: ApiRequest) -> bool:
     return not request.url.path.startswith(MACHINES) and "text/html" in request.headers.get("accept", "")
 
 
-def error_page(request: ApiRequest, status: int, detail: str = "") -> Response[bytes]:
+def error_page(request: ApiRequest, status: int, kind: str = "") -> Response[bytes]:
     """Answer a status in the house's style, without asking the database for anything."""
     known = request.app.state.door.simulation_known
-    kind = KINDS.get(status, "fault")
-    content = render(
-        request, "error.html", viewer=seen_by(request), simulated=bool(known), kind=kind, detail=detail, said=""
-    )
+    told = kind or KINDS.get(status, "fault")
+    content = render(request, "error.html", viewer=seen_by(request), simulated=bool(known), kind=told, said="")
     return html(request, content, status)
 
 
 def answer_exception(request: ApiRequest, error: Exception) -> Response[bytes]:
     """Answer what a page's handler, or the framework before it, raised."""
-    if isinstance(error, StoreAway | Unavailable | Overloaded):
+    if isinstance(error, StoreAway | Unavailable):
         return error_page(request, 503)
+    if isinstance(error, Overloaded | HashingFull):
+        return error_page(request, 503, "busy")
     if isinstance(error, ParameterInvalid | FormInvalid):
         return error_page(request, 400)
     if isinstance(error, HTTPException) and error.status_code < 500:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from litestar import Response
 
 from marketbot.api.admission import ApiRequest
-from marketbot.api.limits import address_of
-from marketbot.api.session_cookie import clear_session_cookie, set_session_cookie
+from marketbot.api.session_cookie import set_session_cookie
+from marketbot.api.session_register import SessionRegister
 from marketbot.domain.limits import Verdict
 from marketbot.people.password_rules import PasswordFault
-from marketbot.people.reception import NewSession, NotDone, Reception, Refusal, Seen
+from marketbot.people.reception import NewSession, NotDone, Reception, Refusal
 from marketbot.web.forms import own_path
 from marketbot.web.navigation import first_path
 from marketbot.web.page import go_to, is_https
@@ -19,10 +19,6 @@ from marketbot.web.viewer import CHOICE_AGE_S, LANGUAGE_COOKIE
 def reception_of(request: ApiRequest) -> Reception:
     reception: Reception = request.app.state.reception
     return reception
-
-
-def seen_of(request: ApiRequest) -> Seen:
-    return Seen(address_of(request), request.headers.get("user-agent", ""))
 
 
 def told(refused: NotDone, *, password: str = "password", code: str = "code") -> dict[str, str]:
@@ -44,14 +40,10 @@ def begin(request: ApiRequest, new: NewSession, path: str = "", said: str = "") 
 
 
 def give(request: ApiRequest, response: Response[bytes], new: NewSession) -> None:
+    """Hand a browser its new session; what this process knew of the person's earlier ones is looked up anew."""
+    sessions: SessionRegister = request.app.state.sessions
+    sessions.forget_person(new.person.person_id)
     set_session_cookie(request, response, new.bearer.text, new.life)
     # Whoever chose a language in their profile sees it wherever they log in.
     language = new.person.language.language.value
     response.set_cookie(LANGUAGE_COOKIE, language, max_age=CHOICE_AGE_S, samesite="lax", secure=is_https(request))
-
-
-def end(request: ApiRequest, path: str) -> Response[bytes]:
-    """Take a browser's session from it and send it on."""
-    response = go_to(request, path)
-    clear_session_cookie(request, response)
-    return response

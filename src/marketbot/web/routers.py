@@ -13,7 +13,7 @@ from marketbot.web.pages.home import home, pause
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
 from marketbot.web.pages.overview import overview
-from marketbot.web.pages.passwords import forgot, reset, take_forgot, take_reset
+from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
@@ -35,7 +35,21 @@ OF_PEOPLE = (
     take_password,
     end_sessions,
 )
-OPEN = (choose, login, take_login, setup, take_setup, invitation, accept_invitation, forgot, take_forgot, reset, take_reset)
+OPEN = (
+    choose,
+    login,
+    take_login,
+    setup,
+    take_setup,
+    invitation,
+    accept_invitation,
+    forgot,
+    take_forgot,
+    sign_up,
+    take_sign_up,
+    reset,
+    take_reset,
+)
 """For anybody; a form from another site is refused all the same."""
 
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 from litestar import Response, get, post
 
+from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest
 from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
 from marketbot.people.email_address import read_email
 from marketbot.people.newcomers import Wanted, accept, look_at_invitation, set_up
-from marketbot.people.passwords import HashingFull
 from marketbot.people.reception import NewSession
 from marketbot.store.invitations import InvitationRow
 from marketbot.web.admission import form_of
 from marketbot.web.forms import Form
 from marketbot.web.page import seen_by, show
-from marketbot.web.people import begin, reception_of, seen_of, told
+from marketbot.web.people import begin, reception_of, told
 from marketbot.web.viewer import Viewer
 
 MAX_NAME_CHARS = 100
@@ -39,10 +39,7 @@ async def take_setup(request: ApiRequest) -> Response[bytes]:
         errors["email"] = "fault.email"
     if errors or email is None:
         return await show(request, "setup.html", status=422, form=Form(_kept(typed), errors))
-    try:
-        new = await set_up(reception_of(request), typed.get("token", ""), email, wanted, seen_of(request))
-    except HashingFull:
-        return await show(request, "setup.html", status=503, form=Form(_kept(typed), {"": "fault.busy"}))
+    new = await set_up(reception_of(request), typed.get("token", ""), email, wanted, seen_of(request))
     if not isinstance(new, NewSession):
         return await show(request, "setup.html", status=422, form=Form(_kept(typed), told(new)))
     return begin(request, new)
@@ -65,17 +62,13 @@ async def accept_invitation(request: ApiRequest) -> Response[bytes]:
     if "name" not in typed:
         return await show(request, "invitation.html", form=Form({"token": token}), email=found.email, role=found.role.value)
     wanted, errors = read_wanted(typed, seen_by(request))
-    status = 422
     if not errors:
-        try:
-            new = await accept(reception_of(request), token, wanted, seen_of(request))
-            if isinstance(new, NewSession):
-                return begin(request, new)
-            errors = told(new)
-        except HashingFull:
-            errors, status = {"": "fault.busy"}, 503
+        new = await accept(reception_of(request), token, wanted, seen_of(request))
+        if isinstance(new, NewSession):
+            return begin(request, new)
+        errors = told(new)
     return await show(
-        request, "invitation.html", status=status, form=Form(_kept(typed), errors), email=found.email, role=found.role.value
+        request, "invitation.html", status=422, form=Form(_kept(typed), errors), email=found.email, role=found.role.value
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from litestar import Response, get, post
 
+from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest, caller_of, of_person, person_of
 from marketbot.api.paging import MAX_ID
 from marketbot.api.session_register import SessionRegister
@@ -13,7 +14,6 @@ from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
 from marketbot.observability.logs import logger
 from marketbot.people.changes import change_password
-from marketbot.people.passwords import HashingFull
 from marketbot.people.reception import NewSession
 from marketbot.store.people import read_person, set_profile
 from marketbot.store.sessions import list_sessions, revoke_session, revoke_sessions
@@ -22,7 +22,7 @@ from marketbot.web.forms import Form
 from marketbot.web.formats import read_zone
 from marketbot.web.page import go_to, is_https, show
 from marketbot.web.pages.newcomers import MAX_NAME_CHARS
-from marketbot.web.people import begin, reception_of, seen_of, told
+from marketbot.web.people import begin, reception_of, told
 from marketbot.web.viewer import CHOICE_AGE_S, LANGUAGE_COOKIE
 
 log = logger(__name__)
@@ -62,15 +62,11 @@ async def take_password(request: ApiRequest) -> Response[bytes]:
     typed = form_of(request)
     if typed.get("password", "") != typed.get("again", ""):
         return await _show(request, Form({}, {"again": "fault.not_the_same"}))
-    try:
-        new = await change_password(
-            reception_of(request), person_of(request), typed.get("present", ""), typed.get("password", ""), seen_of(request)
-        )
-    except HashingFull:
-        return await _show(request, Form({}, {"": "fault.busy"}))
+    new = await change_password(
+        reception_of(request), person_of(request), typed.get("present", ""), typed.get("password", ""), seen_of(request)
+    )
     if not isinstance(new, NewSession):
         return await _show(request, Form({}, told(new)))
-    _register(request).forget_person(person_of(request))
     return begin(request, new, "/profile", "password_set")
 
 

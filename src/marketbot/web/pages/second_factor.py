@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from litestar import Response, get, post
 
+from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest, Standing, caller_of, of_person, person_of
-from marketbot.api.session_register import SessionRegister
 from marketbot.people.changes import begin_enrolment, confirm_enrolment, end_enrolment, renew_recovery_codes
 from marketbot.people.login import show_code
-from marketbot.people.passwords import HashingFull
 from marketbot.people.reception import NewSession, Refusal
 from marketbot.store.people import PersonRow, read_person
 from marketbot.web.admission import form_of
 from marketbot.web.forms import Form
 from marketbot.web.page import go_to, show
-from marketbot.web.people import begin, give, reception_of, seen_of, told
+from marketbot.web.people import begin, give, reception_of, told
 
 MAX_SECRET_CHARS = 64
 
@@ -36,7 +35,6 @@ async def take_code(request: ApiRequest) -> Response[bytes]:
     new = await show_code(reception_of(request), person_of(request), caller.session_id, code, seen_of(request))
     if not isinstance(new, NewSession):
         return await show(request, "code.html", status=422, form=Form({}, told(new)))
-    _forget(request)
     return begin(request, new)
 
 
@@ -59,7 +57,6 @@ async def confirm(request: ApiRequest) -> Response[bytes]:
         secret = typed.get("secret", "")[:MAX_SECRET_CHARS]
         return await show(request, "enrol.html", status=422, secret=secret, picture="", url="", form=Form({}, told(done)))
     new, codes = done
-    _forget(request)
     response = await show(request, "recovery_codes.html", codes=codes)
     give(request, response, new)
     return response
@@ -68,12 +65,9 @@ async def confirm(request: ApiRequest) -> Response[bytes]:
 @post("/second-factor/codes", opt=of_person())
 async def renew_codes(request: ApiRequest) -> Response[bytes]:
     typed = form_of(request)
-    try:
-        done = await renew_recovery_codes(
-            reception_of(request), person_of(request), typed.get("present", ""), typed.get("code", ""), seen_of(request)
-        )
-    except HashingFull:
-        return await _again(request, {"": "fault.busy"})
+    done = await renew_recovery_codes(
+        reception_of(request), person_of(request), typed.get("present", ""), typed.get("code", ""), seen_of(request)
+    )
     if not isinstance(done, list):
         return await _again(request, told(done))
     return await show(request, "recovery_codes.html", codes=done)
@@ -82,15 +76,11 @@ async def renew_codes(request: ApiRequest) -> Response[bytes]:
 @post("/second-factor/end", opt=of_person())
 async def turn_off(request: ApiRequest) -> Response[bytes]:
     typed = form_of(request)
-    try:
-        new = await end_enrolment(
-            reception_of(request), person_of(request), typed.get("present", ""), typed.get("code", ""), seen_of(request)
-        )
-    except HashingFull:
-        return await _again(request, {"": "fault.busy"})
+    new = await end_enrolment(
+        reception_of(request), person_of(request), typed.get("present", ""), typed.get("code", ""), seen_of(request)
+    )
     if not isinstance(new, NewSession):
         return await _again(request, told(new))
-    _forget(request)
     return begin(request, new, "/profile", "factor_off")
 
 
@@ -104,9 +94,3 @@ async def _person(request: ApiRequest) -> PersonRow:
         person = await read_person(connection, person_of(request))
     assert person is not None, "whoever is logged in is there"
     return person
-
-
-def _forget(request: ApiRequest) -> None:
-    """Have the sessions that just ended looked up anew in this process at once."""
-    sessions: SessionRegister = request.app.state.sessions
-    sessions.forget_person(person_of(request))
