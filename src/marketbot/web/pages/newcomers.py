@@ -8,6 +8,7 @@ from litestar import Response, get, post
 
 from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest
+from marketbot.api.fields import MAX_PERSON_NAME_CHARS
 from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
 from marketbot.people.email_address import read_email
@@ -20,7 +21,7 @@ from marketbot.web.page import seen_by, show
 from marketbot.web.people import begin, reception_of, told
 from marketbot.web.viewer import Viewer
 
-MAX_NAME_CHARS = 100
+
 
 
 @get("/setup")
@@ -76,7 +77,7 @@ def read_wanted(typed: Mapping[str, str], viewer: Viewer) -> tuple[Wanted, dict[
     """Return what somebody says of themselves, and what is wrong with it; language and zone are those that they see the page in."""
     name = typed.get("name", "").strip()
     errors: dict[str, str] = {}
-    if not name or len(name) > MAX_NAME_CHARS or not name.isprintable():
+    if not name or len(name) > MAX_PERSON_NAME_CHARS or not name.isprintable():
         errors["name"] = "fault.name"
     if typed.get("password", "") != typed.get("again", ""):
         errors["again"] = "fault.not_the_same"

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 
 from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest, caller_of, of_person, person_of
+from marketbot.api.fields import MAX_PERSON_NAME_CHARS
 from marketbot.api.paging import MAX_ID
 from marketbot.api.session_register import SessionRegister
 from marketbot.domain.person import Locale
@@ -21,7 +22,6 @@ from marketbot.web.admission import form_of
 from marketbot.web.forms import Form
 from marketbot.web.formats import read_zone
 from marketbot.web.page import go_to, is_https, show
-from marketbot.web.pages.newcomers import MAX_NAME_CHARS
 from marketbot.web.people import begin, reception_of, told
 from marketbot.web.viewer import CHOICE_AGE_S, LANGUAGE_COOKIE
 
@@ -38,7 +38,7 @@ async def change_profile(request: ApiRequest) -> Response[bytes]:
     typed, person_id = form_of(request), person_of(request)
     name, language = typed.get("name", "").strip(), typed.get("language", "")
     errors = {}
-    if not name or len(name) > MAX_NAME_CHARS or not name.isprintable():
+    if not name or len(name) > MAX_PERSON_NAME_CHARS or not name.isprintable():
         errors["name"] = "fault.name"
     if language not in {each.value for each in Language}:
         errors["language"] = "fault.invalid"
