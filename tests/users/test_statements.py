@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from marketbot.domain.ids import UserId
-from marketbot.store import live, tokens, user_accounts, user_trades, users
+from marketbot.store import live, tokens, user_accounts, user_home, user_trades, users
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.user_trades import IntentKey, PositionKey, ResultKey
 from marketbot.store.user_wall import find_wall
@@ -28,6 +28,8 @@ OWN: dict[str, tuple[str, tuple[Any, ...]]] = {
     "me": (user_accounts.ME, ()),
     "switches": (user_accounts.SWITCHES, (10,)),
     "accounts": (user_accounts.LIST_OWN, (0, PAGE)),
+    "standing": (user_home.MONEY, ()),
+    "gains": (user_home.GAINS, (LONG_AGO,)),
     "tokens": (tokens._LIST_OWN, (0, PAGE)),
     "live tokens": (tokens._COUNT_LIVE_OWN, ()),
     "signals": (user_trades.SIGNALS, (*IntentKey(), PAGE)),

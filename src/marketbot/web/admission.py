@@ -7,7 +7,7 @@ from litestar import Response
 from marketbot.api.admission import CSRF_SHOWN, READS, ApiRequest, admit, is_same_site
 from marketbot.api.session_cookie import read_session_cookie
 from marketbot.api.session_register import SessionRegister
-from marketbot.web.errors import as_page, error_page
+from marketbot.web.errors import as_page, error_page, to_login
 from marketbot.web.forms import CSRF, FormInvalid, read_form
 
 
@@ -19,6 +19,8 @@ async def enter(request: ApiRequest) -> Response[bytes] | None:
     refused = await check_form(request)
     if refused is not None:
         return refused
+    if read_session_cookie(request) is None and "authorization" not in request.headers:
+        return to_login(request)  # nobody guesses anything: it is not counted as a wrong credential
     problem = await admit(request)
     if problem is not None:
         return as_page(request, problem)

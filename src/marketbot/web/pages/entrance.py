@@ -40,7 +40,7 @@ async def choose(request: ApiRequest) -> Response[bytes]:
 
 @get(f"{PREFIX}/{{path:path}}", opt={LOAD_CLASS: LoadClass.UNCOUNTED})
 async def static_file(request: ApiRequest) -> Response[bytes]:
-    found = assets().find(request.path_params["path"])
+    found = assets().find(str(request.path_params["path"]))
     if found is None:
         raise NotFoundException
     told = headers.with_transport(headers.ASSET, https=is_https(request)) | {"ETag": f'"{found.digest}"'}
