@@ -50,7 +50,8 @@ INSERT INTO position (account_id, symbol, side, user_id, signal_id, protection, 
 INSERT INTO realized_result SELECT (ARRAY[1, 1, 3])[1 + n % 3], now() - make_interval(mins => 20 + n * 190), (ARRAY['BTCUSDT', 'ETHUSDT', 'SOLUSDT'])[1 + n % 3],
     'long', 1, n, (n % 5 - 1.4) * 17.35 FROM generate_series(1, 60) n;
 INSERT INTO realized_result SELECT 4, now() - make_interval(mins => n), 'ADAUSDT', 'long', 2, n, -999.5 FROM generate_series(1, 3) n;
-INSERT INTO worker (worker, roles, instance, place, pid, started, egresses) VALUES (1, '{planner,executor}', 'x', '', 1, '', '{0}');
+INSERT INTO worker (worker, roles, instance, place, pid, started, egresses, seen_at)
+    VALUES (1, '{planner,executor}', 'x', '', 1, '', '{0}', now() + interval '1 hour');
 INSERT INTO person (email, name, role, user_id, password_hash, language, time_zone, email_confirmed_at) VALUES
     ('ana@club.example', 'Ana Souza', 'user', 1, 'none', 'pt-BR', 'America/Sao_Paulo', now()),
     ('rui@club.example', 'Rui Lima', 'user', 2, 'none', 'en', 'UTC', now());

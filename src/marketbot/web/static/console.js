@@ -84,17 +84,23 @@
     document.getElementById("toasts")?.append(toast);
     setTimeout(() => toast.remove(), TOAST_MS);
   };
-  document.addEventListener("htmx:response:error", () => say(texts.failed));
-  document.addEventListener("htmx:error", () => say(texts.failed));
+  const failed = (event) => {
+    // A part that reads itself anew tries again with the next change; what somebody asked for is told.
+    if (!event.target.matches?.("[data-live]")) say(texts.failed);
+  };
+  document.addEventListener("htmx:response:error", failed);
+  document.addEventListener("htmx:error", failed);
 
   // Live: the stream tells kinds of things that changed; the parts of the page that show them are read anew, together and not too often.
   const live = document.getElementById("live");
   const address = texts.events;
   if (!live || !address || !window.EventSource) { tick(); return; }
   const GATHER_MS = 400;
+  const GAP_MS = 2000;  // between two readings, so that a fan-out to many accounts costs a few and not hundreds
   const AGAIN_MS = 15000;
   const due = new Set();
   let timer = null;
+  let readAt = -GAP_MS;
   const show = (state) => {
     live.dataset.state = state;
     live.querySelector("span").textContent = live.dataset[state];
@@ -109,10 +115,11 @@
       if (everything || part.dataset.live.split(" ").some((kind) => due.has(kind))) window.htmx?.trigger(part, "marketbot:changed");
     }
     due.clear();
+    readAt = performance.now();
   };
   const note = (kinds) => {
     for (const kind of kinds) due.add(kind);
-    timer ??= setTimeout(refresh, GATHER_MS);
+    timer ??= setTimeout(refresh, Math.max(GATHER_MS, readAt + GAP_MS - performance.now()));
   };
   document.addEventListener("visibilitychange", () => { if (!document.hidden && due.size && !timer) refresh(); });
   let source = null;
