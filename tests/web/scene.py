@@ -94,5 +94,7 @@ async def give_session(connection: asyncpg.Connection, email: str) -> Login:
     """Log somebody in without a password: the pages are tried here, not the login."""
     person_id = await connection.fetchval("SELECT person_id FROM person WHERE email = $1", email)
     bearer = make_bearer()
-    await create_session(connection, PersonId(person_id), bearer.sha256, timedelta(hours=1), "127.0.0.1", "Firefox on Linux", shown=True)  # type: ignore[arg-type]
+    await create_session(
+        connection, PersonId(person_id), bearer.sha256, timedelta(hours=1), "127.0.0.1", "Firefox on Linux", shown=True
+    )  # type: ignore[arg-type]
     return Login(bearer)

@@ -24,7 +24,10 @@ def addresses(handlers: Any) -> set[tuple[str, str]]:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
             if handler.fn in names:
-                found |= {(str(method), FIELDS.sub("999999", route.path_format)) for method in handler.http_methods - {"OPTIONS", "HEAD"}}
+                found |= {
+                    (str(method), FIELDS.sub("999999", route.path_format))
+                    for method in handler.http_methods - {"OPTIONS", "HEAD"}
+                }
     return found
 
 
@@ -57,9 +60,13 @@ async def test_staff_open_no_users_page_and_users_none_of_staff(console: Console
 async def test_what_is_anothers_is_like_what_is_not_there(console: Console) -> None:
     for path, fields in (("/accounts/1", {"leverage": "3"}), ("/home/pause", {"account": "1", "paused": "true"})):
         stolen = await console.post(path, console.rui, **fields)
-        absent = await console.post(path.replace("/1", "/999999"), console.rui, **(fields | ({"account": "999999"} if "account" in fields else {})))
+        absent = await console.post(
+            path.replace("/1", "/999999"), console.rui, **(fields | ({"account": "999999"} if "account" in fields else {}))
+        )
         assert (stolen.status, stolen.body) == (absent.status, absent.body)
-    hers = await console.store.fetchval("SELECT session_id FROM login_session s JOIN person p USING (person_id) WHERE p.email = 'ana@club.example'")
+    hers = await console.store.fetchval(
+        "SELECT session_id FROM login_session s JOIN person p USING (person_id) WHERE p.email = 'ana@club.example'"
+    )
     await console.post("/profile/sessions", console.rui, session=str(hers))
     assert (await console.get("/home", console.ana)).status == 200
     assert await console.store.fetchval("SELECT paused FROM account WHERE account_id = 1") is False

@@ -48,7 +48,9 @@ def test_times_are_the_viewers() -> None:
     assert EN.ago(NOW + timedelta(seconds=3)) == "now"
 
 
-@pytest.mark.parametrize("name", ["", "../../etc/passwd", "/etc/localtime", "Mars/Olympus", "America/Sao_Paulo\0", "A" * 100, "America"])
+@pytest.mark.parametrize(
+    "name", ["", "../../etc/passwd", "/etc/localtime", "Mars/Olympus", "America/Sao_Paulo\0", "A" * 100, "America"]
+)
 def test_a_zone_that_is_none_is_utc(name: str) -> None:
     assert read_zone(name) is UTC
 

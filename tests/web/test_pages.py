@@ -76,7 +76,15 @@ async def test_a_second_user_sees_nothing(console: Console) -> None:
 
 
 async def test_forms_need_their_token(console: Console) -> None:
-    for path in ("/home/pause", "/accounts/1", "/profile", "/profile/password", "/profile/sessions", "/logout", "/second-factor/begin"):
+    for path in (
+        "/home/pause",
+        "/accounts/1",
+        "/profile",
+        "/profile/password",
+        "/profile/sessions",
+        "/logout",
+        "/second-factor/begin",
+    ):
         for token in ("", "0" * 64, console.rui.csrf):
             answer = await console.post(path, console.ana, csrf=token, paused="true", name="x", language="en")
             assert answer.status == 403, path
@@ -93,7 +101,9 @@ async def test_forms_need_their_token(console: Console) -> None:
 async def test_pausing_pauses_ones_own(console: Console) -> None:
     all_paused = await console.post("/home/pause", console.ana, paused="true")
     assert (all_paused.status, all_paused.headers["location"]) == (303, "/home")
-    rows = await console.store.fetch("SELECT user_id, bool_and(paused) AS paused FROM account WHERE account_id <= 4 GROUP BY 1 ORDER BY 1")
+    rows = await console.store.fetch(
+        "SELECT user_id, bool_and(paused) AS paused FROM account WHERE account_id <= 4 GROUP BY 1 ORDER BY 1"
+    )
     assert [(row["user_id"], row["paused"]) for row in rows] == [(1, True), (2, False)]
     await console.post("/home/pause", console.ana, paused="false", account="1")
     assert not await console.store.fetchval("SELECT paused FROM account WHERE account_id = 1")
@@ -114,7 +124,9 @@ async def test_settings_are_taken_whole_or_not_at_all(console: Console) -> None:
         "/accounts/1", console.ana, leverage="8", stop_multiplier="2,5", allowed_symbols="btcusdt, ETHUSDT", paused="true"
     )
     assert (right.status, right.headers["location"]) == (303, "/accounts/1")
-    row = await console.store.fetchrow("SELECT leverage, stop_multiplier, target_multiplier, allowed_symbols, paused FROM account WHERE account_id = 1")
+    row = await console.store.fetchrow(
+        "SELECT leverage, stop_multiplier, target_multiplier, allowed_symbols, paused FROM account WHERE account_id = 1"
+    )
     assert tuple(row) == (8, pytest.approx(2.5), None, ["BTCUSDT", "ETHUSDT"], True)
     stolen = await console.post("/accounts/1", console.rui, leverage="3")
     assert stolen.status == 404
@@ -123,12 +135,17 @@ async def test_settings_are_taken_whole_or_not_at_all(console: Console) -> None:
 
 async def test_what_others_wrote_is_neither_markup_nor_a_formula(console: Console) -> None:
     await console.store.execute("UPDATE account SET label = $1 WHERE account_id = 1", HOSTILE)
-    for path, who in (("/home", console.ana), ("/accounts", console.ana), ("/accounts/1", console.ana), ("/signals", console.ana)):
+    for path, who in (
+        ("/home", console.ana),
+        ("/accounts", console.ana),
+        ("/accounts/1", console.ana),
+        ("/signals", console.ana),
+    ):
         answer = await console.get(path, who)
         assert answer.status == 200
         assert b"<script>alert" not in answer.body
     listed = (await console.get("/operator/accounts?order=oldest&format=csv", console.olga)).body.decode("utf-8-sig")
-    assert "\r\n'=cmd|" in listed or '\r\n"\'=cmd|' in listed
+    assert "\r\n'=cmd|" in listed or "\r\n\"'=cmd|" in listed
     assert "\r\n=cmd" not in listed
 
 
@@ -176,7 +193,9 @@ async def test_language_and_theme_are_the_viewers(console: Console) -> None:
     dark = await console.get("/login", None, cookie="marketbot_theme=dark; marketbot_language=pt")
     assert b'data-theme="dark"' in dark.body
     assert (await console.post("/preferences", None, theme="dark", next="//evil.example")).headers["location"] == "/"
-    hostile = await console.get("/login", None, cookie='marketbot_theme="><script>; marketbot_language=xx; marketbot_zone=../../etc')
+    hostile = await console.get(
+        "/login", None, cookie='marketbot_theme="><script>; marketbot_language=xx; marketbot_zone=../../etc'
+    )
     assert b"<script>;" not in hostile.body
 
 

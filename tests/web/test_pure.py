@@ -41,7 +41,8 @@ def test_no_text_is_a_formula(text: str) -> None:
 
 def test_values_stay_values() -> None:
     made = write_csv(
-        ["a", "b", "c", "d", "e"], [["=1+1", Decimal("-2.50"), datetime(2026, 3, 1, tzinfo=UTC), None, True], ['a"b,c', 7, "x", "", "y"]]
+        ["a", "b", "c", "d", "e"],
+        [["=1+1", Decimal("-2.50"), datetime(2026, 3, 1, tzinfo=UTC), None, True], ['a"b,c', 7, "x", "", "y"]],
     )
     rows = list(csv.reader(io.StringIO(made.decode("utf-8-sig"))))
     assert rows[1] == ["'=1+1", "-2.5", "2026-03-01T00:00:00Z", "", "true"]

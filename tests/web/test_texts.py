@@ -19,6 +19,7 @@ from marketbot.web.texts import TextMissing, catalog
 WEB = Path(__file__).parents[2] / "src" / "marketbot" / "web"
 TEMPLATES = sorted(path.relative_to(WEB / "templates").as_posix() for path in (WEB / "templates").rglob("*.html"))
 EN, PT = catalog(Language.EN), catalog(Language.PT)
+KEYS = EN.keys()
 CALLS = {"t", "counted", "known", "texts"}
 _SPOKEN = re.compile(r"""\s(?:aria-label|title|placeholder|alt|data-confirm)="([^"{}]*[A-Za-zÀ-ÿ]{2}[^"{}]*)\"""")
 
@@ -27,7 +28,13 @@ def asked(template: str) -> Iterator[tuple[str, bool]]:
     """Yield the keys that a template asks for; True for the beginning of one whose rest is a value."""
     source = (WEB / "templates" / template).read_text()
     for call in environment().parse(source).find_all(nodes.Call):
-        name = call.node.name if isinstance(call.node, nodes.Name) else call.node.attr if isinstance(call.node, nodes.Getattr) else ""
+        name = (
+            call.node.name
+            if isinstance(call.node, nodes.Name)
+            else call.node.attr
+            if isinstance(call.node, nodes.Getattr)
+            else ""
+        )
         if name not in CALLS or not call.args:
             continue
         yield from _key(call.args[0])
@@ -58,15 +65,15 @@ def in_code() -> set[str]:
 
 def test_both_catalogs_have_the_same_keys_and_placeholders() -> None:
     assert EN.keys() == PT.keys()
-    assert {key for key in EN.keys() if EN.placeholders(key) != PT.placeholders(key)} == set()
+    assert {key for key in KEYS if EN.placeholders(key) != PT.placeholders(key)} == set()
 
 
 def test_no_text_is_empty() -> None:
-    assert [key for key in EN.keys() for each in (EN, PT) if not each.known(key, "").strip()] == []
+    assert [key for key in KEYS for each in (EN, PT) if not each.known(key, "").strip()] == []
 
 
 def test_nothing_was_left_in_the_other_language() -> None:
-    same = {key for key in EN.keys() if EN.known(key, "") == PT.known(key, "") and len(EN.known(key, "").split()) > 2}
+    same = {key for key in KEYS if EN.known(key, "") == PT.known(key, "") and len(EN.known(key, "").split()) > 2}
     assert same == set()
 
 
@@ -91,7 +98,7 @@ def test_no_text_is_left_over() -> None:
     beginnings |= {"said.", "time."}
     left = [
         key
-        for key in EN.keys()
+        for key in KEYS
         if key not in whole | code
         and key.removesuffix(".one").removesuffix(".many") not in whole | code
         and not any(key.startswith(each) for each in beginnings)
@@ -105,13 +112,17 @@ def test_a_template_holds_no_words_of_its_own(template: str) -> None:
     data = [each.data for each in environment().parse(source).find_all(nodes.TemplateData)]
     outside = re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", " ", "\x00".join(data), flags=re.DOTALL), flags=re.DOTALL)
     # What is left of tags that expressions cut through has a quotation mark or an equals sign about it.
-    words = [piece for piece in re.split(r"[\x00]", outside) if re.search(r"[A-Za-zÀ-ÿ]{2}", piece) and not re.search(r"[=\"<>]", piece)]
+    words = [
+        piece
+        for piece in re.split(r"[\x00]", outside)
+        if re.search(r"[A-Za-zÀ-ÿ]{2}", piece) and not re.search(r"[=\"<>]", piece)
+    ]
     assert [word.strip() for word in words] == []
     assert _SPOKEN.findall(source) == []
 
 
 def test_every_message_that_a_page_sends_on_is_there() -> None:
-    said = {key.removeprefix("said.") for key in EN.keys() if key.startswith("said.")}
+    said = {key.removeprefix("said.") for key in KEYS if key.startswith("said.")}
     assert said <= in_code()
 
 

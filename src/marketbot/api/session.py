@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import Response, Router, delete, get, post
 
-from marketbot.api.admission import ApiRequest, Standing, admit, caller_of, is_same_site, of_person, person_of, spoken_by
+from marketbot.api.admission import PERSON, ApiRequest, Standing, admit, caller_of, is_same_site, of_person, person_of, spoken_by
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
@@ -142,7 +142,11 @@ async def end_present(request: ApiRequest) -> None:
     log.info("logged_out", session_id=found.session_id, person_id=found.person_id)
 
 
+async def _admit_own(request: ApiRequest) -> Response[bytes] | None:
+    return await admit(request) if PERSON in request.route_handler.opt else None
+
+
 def session_routers() -> list[Router]:
     """Return the address that is open to whoever has a password, and those of whoever is logged in."""
-    own = [post_code, show_session, delete_session, show_sessions, delete_one, delete_others]
-    return [Router(path="/", route_handlers=[post_session]), Router(path="/", route_handlers=own, before_request=admit)]
+    handlers = [post_session, post_code, show_session, delete_session, show_sessions, delete_one, delete_others]
+    return [Router(path="/", route_handlers=handlers, before_request=_admit_own)]

@@ -26,7 +26,9 @@ FROM realized_result r LEFT JOIN account a ON a.account_id = r.account_id AND a.
 WHERE r.user_id = $1 GROUP BY 1
 """
 # changed_at moves as in change_account_settings.sql: an engine looks at the account's leverage again, which costs it nothing.
-PAUSE_ALL = "UPDATE account SET paused = $2, changed_at = clock_timestamp() WHERE user_id = $1 AND paused <> $2 RETURNING account_id"
+PAUSE_ALL = (
+    "UPDATE account SET paused = $2, changed_at = clock_timestamp() WHERE user_id = $1 AND paused <> $2 RETURNING account_id"
+)
 
 
 @dataclass(frozen=True, slots=True)

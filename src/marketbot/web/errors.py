@@ -20,7 +20,16 @@ from marketbot.web.page import go_to, html, render, seen_by
 
 MACHINES = ("/v1/", "/health/", "/metrics", f"{PREFIX}/")
 """Below these nobody reads pages."""
-KINDS = {400: "request", 401: "login", 403: "forbidden", 404: "missing", 405: "missing", 413: "request", 429: "limit", 503: "away"}
+KINDS = {
+    400: "request",
+    401: "login",
+    403: "forbidden",
+    404: "missing",
+    405: "missing",
+    413: "request",
+    429: "limit",
+    503: "away",
+}
 """Which texts (``error.KIND``) a status is told with; the others are faults of ours."""
 
 log = logger(__name__)

@@ -75,8 +75,10 @@ def part(request: ApiRequest, template: str, **facts: Any) -> Response[bytes]:
 
 
 def render(request: ApiRequest, template: str, *, viewer: Viewer, **facts: Any) -> str:
-    return environment().get_template(template).render(
-        t=viewer.texts, f=viewer.formats, viewer=viewer, asset=assets().url, path=request.url.path, **facts
+    return (
+        environment()
+        .get_template(template)
+        .render(t=viewer.texts, f=viewer.formats, viewer=viewer, asset=assets().url, path=request.url.path, **facts)
     )
 
 

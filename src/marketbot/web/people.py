@@ -21,13 +21,13 @@ def reception_of(request: ApiRequest) -> Reception:
     return reception
 
 
-def told(refused: NotDone, *, password: str = "password", code: str = "code") -> dict[str, str]:
+def told(refused: NotDone) -> dict[str, str]:
     """Return a refusal as a form's errors: beside the field that it is about, or above the form."""
     if isinstance(refused, Verdict):
         return {"": "fault.too_many"}
     if isinstance(refused, PasswordFault):
-        return {password: f"password.{refused.value}"}
-    fields = {Refusal.CODE_INVALID: code, Refusal.PASSWORD_WRONG: "present"}
+        return {"password": f"password.{refused.value}"}
+    fields = {Refusal.CODE_INVALID: "code", Refusal.PASSWORD_WRONG: "present"}
     return {fields.get(refused, ""): f"refusal.{refused.value}"}
 
 

@@ -46,7 +46,10 @@ async def all_accounts(request: ApiRequest) -> Response[bytes]:
     asked = request.query_params
     venues = await database.reads.read(list_venues)
     wanted = AccountFilter(
-        chosen(asked, "status", STATUSES), chosen(asked, "environment", ENVIRONMENTS), chosen(asked, "venue", venues), typed(asked, "q")
+        chosen(asked, "status", STATUSES),
+        chosen(asked, "environment", ENVIRONMENTS),
+        chosen(asked, "venue", venues),
+        typed(asked, "q"),
     )
     newest_first = chosen(asked, "order", (NEWEST, OLDEST)) != OLDEST
     first = IdKey(LAST_ID if newest_first else 0)

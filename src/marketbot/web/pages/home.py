@@ -68,7 +68,9 @@ async def pause(request: ApiRequest) -> Response[bytes]:
         else:
             changed = bool(await pause_all(connection, user_id, paused=paused))
     if changed:
-        log.info("accounts_paused" if paused else "accounts_resumed", user_id=user_id, account_id=int(account) if account else None)
+        log.info(
+            "accounts_paused" if paused else "accounts_resumed", user_id=user_id, account_id=int(account) if account else None
+        )
     return go_to(request, "/home", ("paused" if paused else "resumed") if changed else "unchanged")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from litestar import Response, get, post
 
-from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest, Standing, of_person
-from marketbot.api.session_cookie import clear_session_cookie, read_session_cookie
-from marketbot.api.session import end_present
-from marketbot.api.session_register import SessionRegister
 from marketbot.api.identity import Caller
+from marketbot.api.session import end_present
+from marketbot.api.session_answers import seen_by as seen_of
+from marketbot.api.session_cookie import clear_session_cookie, read_session_cookie
+from marketbot.api.session_register import SessionRegister
 from marketbot.people.login import log_in
 from marketbot.people.reception import NewSession
 from marketbot.settings import SignUp

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from litestar import Response, get, post
 
-from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest
 from marketbot.api.fields import MAX_PERSON_NAME_CHARS
+from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
 from marketbot.people.email_address import read_email
@@ -20,8 +20,6 @@ from marketbot.web.forms import Form
 from marketbot.web.page import seen_by, show
 from marketbot.web.people import begin, reception_of, told
 from marketbot.web.viewer import Viewer
-
-
 
 
 @get("/setup")

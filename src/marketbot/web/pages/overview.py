@@ -1,4 +1,5 @@
-"""GET /operator: what an operator sees at a glance. Signals fan out live; accounts, queues, processes and the database beside their thresholds."""
+"""GET /operator: what an operator sees at a glance. Signals fan out live; accounts, queues, processes, and the database beside the
+review's thresholds."""
 
 from __future__ import annotations
 

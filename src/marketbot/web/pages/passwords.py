@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from litestar import Response, get, post
 
-from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest
 from marketbot.api.newcomers import ask_to_write
+from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.session_register import SessionRegister
 from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
@@ -34,7 +34,11 @@ async def take_forgot(request: ApiRequest) -> Response[bytes]:
 
 @get("/sign-up")
 async def sign_up(request: ApiRequest) -> Response[bytes]:
-    return await show(request, "letter.html", kind="sign_up", form=Form(), sent=False) if may_sign_up(request) else error_page(request, 404)
+    return (
+        await show(request, "letter.html", kind="sign_up", form=Form(), sent=False)
+        if may_sign_up(request)
+        else error_page(request, 404)
+    )
 
 
 @post("/sign-up")

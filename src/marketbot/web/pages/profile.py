@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from litestar import Response, get, post
 
-from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest, caller_of, of_person, person_of
 from marketbot.api.fields import MAX_PERSON_NAME_CHARS
 from marketbot.api.paging import MAX_ID
+from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.session_register import SessionRegister
 from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
@@ -19,8 +19,8 @@ from marketbot.people.reception import NewSession
 from marketbot.store.people import read_person, set_profile
 from marketbot.store.sessions import list_sessions, revoke_session, revoke_sessions
 from marketbot.web.admission import form_of
-from marketbot.web.forms import Form
 from marketbot.web.formats import read_zone
+from marketbot.web.forms import Form
 from marketbot.web.page import go_to, is_https, show
 from marketbot.web.people import begin, reception_of, told
 from marketbot.web.viewer import CHOICE_AGE_S, LANGUAGE_COOKIE

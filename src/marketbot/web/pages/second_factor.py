@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from litestar import Response, get, post
 
-from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.admission import ApiRequest, Standing, caller_of, of_person, person_of
+from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.people.changes import begin_enrolment, confirm_enrolment, end_enrolment, renew_recovery_codes
 from marketbot.people.login import show_code
 from marketbot.people.reception import NewSession, Refusal
