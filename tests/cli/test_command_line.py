@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -66,6 +67,7 @@ def test_help_is_quick_and_names_every_command(run: Run) -> None:
         "accounts",
         "source",
         "users",
+        "people",
         "tokens",
         "orders",
         "positions",
@@ -368,3 +370,29 @@ def test_notices_have_one_address_each_whose_secret_is_shown_once(run: Run) -> N
     assert _json(allowed)["host"] == "127.0.0.1:8443"
     assert run("notices", "remove", "--user", "ana").returncode == 0
     assert _json(run("notices", "remove", "--user", "ana", "--json"))["error"]["reason"] == "NOT_FOUND"
+
+
+def test_people_are_invited_listed_and_shut_out(run: Run, database: str) -> None:
+    setup = _json(run("people", "setup-link", "--json"))["link"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/setup#[\w-]{43}", setup)
+    invited = _json(run("people", "invite", "Ana@bot.example", "--role", "operator", "--json"))
+    assert (invited["email"], invited["role"], invited["mailed"]) == ("ana@bot.example", "operator", False)
+    assert "/invitation#" in invited["link"]
+    assert run("people", "invite", "nonsense").returncode == 2
+    assert run("people", "invite", "b@bot.example", "--role", "king").returncode == 2
+    people = "('ana@bot.example', 'Ana', 'admin', 'x'), ('rui@bot.example', 'Rui', 'operator', 'x')"
+    asyncio.run(_write(database, f"INSERT INTO person (email, name, role, password_hash) VALUES {people}"))
+    assert _json(run("people", "invite", "rui@bot.example", "--json"))["error"]["reason"] == "ALREADY_EXISTS"
+    listed = run("people", "list", "--json")
+    assert [(row["email"], row["role"]) for row in _json(listed)["people"]] == [
+        ("ana@bot.example", "admin"),
+        ("rui@bot.example", "operator"),
+    ]
+    assert "password" not in listed.stdout
+    assert _json(run("people", "disable", "ana@bot.example", "--json"))["error"]["reason"] == "REFUSED"
+    assert _json(run("people", "disable", "rui@bot.example", "--json"))["disabled_at"] is not None
+    assert _json(run("people", "enable", "rui@bot.example", "--json"))["disabled_at"] is None
+    assert "/reset#" in _json(run("people", "reset-link", "rui@bot.example", "--json"))["link"]
+    assert "no second factor" in run("people", "remove-second-factor", "rui@bot.example").stdout
+    assert run("people", "unlock", "rui@bot.example").returncode == 0
+    assert _json(run("people", "unlock", "x@bot.example", "--json"))["error"]["reason"] == "NOT_FOUND"

@@ -9,6 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 from tests.live.reader import Reader
+from tests.users.test_tokens import HandClock
 
 from marketbot.api.database import Database
 from marketbot.api.problems import ApiReason
@@ -22,7 +23,6 @@ from marketbot.store.one_time_links import LinkKind
 from marketbot.store.pool import open_pool
 from marketbot.store.retention import prune_logins
 from marketbot.store.sessions import create_session
-from tests.users.test_tokens import HandClock
 
 from .conftest import LIFE, PASSWORD, SECRET, Town
 
@@ -43,7 +43,11 @@ async def test_the_schema_has_the_codes_words(town: Town, constraint: str, words
 
 
 async def test_a_user_has_rows_and_staff_have_none(town: Town) -> None:
-    for change in ("role = 'admin' WHERE role = 'user'", "user_id = 1 WHERE role = 'admin'", "user_id = NULL WHERE role = 'user'"):
+    for change in (
+        "role = 'admin' WHERE role = 'user'",
+        "user_id = 1 WHERE role = 'admin'",
+        "user_id = NULL WHERE role = 'user'",
+    ):
         with pytest.raises(asyncpg.CheckViolationError):
             await town.store.execute(f"UPDATE person SET {change}")
     with pytest.raises(asyncpg.UniqueViolationError):

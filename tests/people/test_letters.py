@@ -132,7 +132,9 @@ async def test_an_invitation_that_was_taken_back_is_not_written(post: Post) -> N
 
 async def test_whoever_signs_up_is_invited_as_a_user_once_their_address_is_theirs(post: Post) -> None:
     document = {"email": "new@example.org", "language": "en"}
-    answers = [await post.ask("POST", "/v1/sign-up", {**document, "email": each}) for each in ("new@example.org", "user@example.org")]
+    answers = [
+        await post.ask("POST", "/v1/sign-up", {**document, "email": each}) for each in ("new@example.org", "user@example.org")
+    ]
     assert {(each.status, each.body) for each in answers} == {(202, answers[0].body)}
     new, here = await post.write()
     assert (new["To"], here["To"]) == ("new@example.org", "user@example.org")
@@ -172,7 +174,10 @@ async def test_without_a_mail_server_letters_are_dropped(post: Post) -> None:
 async def test_a_server_proves_itself_before_it_is_told_anything(certificates: Certificates) -> None:
     trusting = ssl.create_default_context(cafile=str(certificates.ca_file))
     user, password = LOGIN
-    for tls, serving in ((Tls.IMPLICIT, {"implicit": certificates.server_context()}), (Tls.START, {"start": certificates.server_context()})):
+    for tls, serving in (
+        (Tls.IMPLICIT, {"implicit": certificates.server_context()}),
+        (Tls.START, {"start": certificates.server_context()}),
+    ):
         async with receiving(**serving) as box:
             server = MailServer("localhost", box.port, tls, user, password)
             await Postman(server, SENDER, SystemClock(), trusting).send("ana@example.org", "Olá", "coração")
@@ -216,7 +221,8 @@ def test_servers(url: str, server: MailServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://mail.example", "smtp://", "smtp://user@mail.example", "smtp://h:99999", "smtp://h/path", "smtp://h?x", "x" * 9_000]
+    "url",
+    ["http://mail.example", "smtp://", "smtp://user@mail.example", "smtp://h:99999", "smtp://h/path", "smtp://h?x", "x" * 9_000],
 )
 def test_what_is_no_server(url: str) -> None:
     with pytest.raises(MailServerInvalid):

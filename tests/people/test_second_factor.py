@@ -10,7 +10,16 @@ import pytest
 
 from marketbot.domain.person import SecondFactor, second_factor, session_scopes
 from marketbot.domain.role import ROLE_SCOPES, STAFF, Role
-from marketbot.people.totp import RECOVERY_CODES, Enrolment, enrol, is_totp, make_recovery_codes, read_code, recovery_digest, step_of
+from marketbot.people.totp import (
+    RECOVERY_CODES,
+    Enrolment,
+    enrol,
+    is_totp,
+    make_recovery_codes,
+    read_code,
+    recovery_digest,
+    step_of,
+)
 from marketbot.vault.vault import VaultError
 
 from .conftest import PASSWORD, SECRET, Town, code_now

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from marketbot.domain.ids import UserId
-from marketbot.store import live, tokens, user_accounts, user_home, user_trades, users
+from marketbot.domain.person import STAFF_IDLE, USER_IDLE
+from marketbot.store import (
+    invitations,
+    live,
+    one_time_links,
+    people,
+    sessions,
+    tokens,
+    user_accounts,
+    user_home,
+    user_trades,
+    users,
+)
 from marketbot.store.pool import DirectConnection, Pool, open_pool
 from marketbot.store.user_trades import IntentKey, PositionKey, ResultKey
 from marketbot.store.user_wall import find_wall
@@ -47,6 +59,17 @@ OPERATORS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "live operators' tokens": (tokens._COUNT_LIVE_OPERATORS, ()),
     "tokens with a stream": (live._HOLDING, ([1, 2, 3, 4, 5],)),
     "a token": (tokens._FIND, (b"\0" * 32, 300.0)),
+    "a session": (sessions._FIND, (b"\0" * 32, USER_IDLE, STAFF_IDLE, sessions.SEEN_GRAIN)),
+    "sessions with a stream": (sessions._HOLDING, ([1, 2, 3], USER_IDLE, STAFF_IDLE)),
+    "a known address": (sessions._KNOWS_ADDRESS, (1, "192.0.2.1", USER_IDLE)),
+    "a person's sessions": (sessions._LIST, (1, USER_IDLE, STAFF_IDLE)),
+    "a login": (people._CREDENTIALS_BY_EMAIL, ("ana@example.org",)),
+    "people": (people._LIST, (0, PAGE)),
+    "another admin": (people._OTHER_ADMIN, (1,)),
+    "invitations": (invitations._LIST, (0, PAGE)),
+    "an invitation": (invitations._FIND, (b"\0" * 32,)),
+    "an open invitation": (invitations._FIND_OPEN, ("ana@example.org",)),
+    "a link": (one_time_links._FIND, ("setup", b"\0" * 32)),
 }
 SMALL = frozenset({"switch", "source", "installation"})
 

@@ -32,7 +32,7 @@ async def test_every_page_is_for_everybody(console: Console) -> None:
 async def test_somebody_logs_in_and_comes_to_where_they_wanted(console: Console) -> None:
     await console.store.execute(
         "UPDATE person SET password_hash = $1 WHERE email = 'ana@club.example'",
-        PasswordHasher(time_cost=1, memory_cost=8).hash(PASSWORD),
+        PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD),
     )
     async with chromium() as browser, visit(browser, console.api.port, None) as visitor:
         page = visitor.page
@@ -56,23 +56,26 @@ async def test_somebody_logs_in_and_comes_to_where_they_wanted(console: Console)
 
 
 async def test_what_changes_is_seen_on_two_open_pages_without_a_reload(console: Console) -> None:
-    async with chromium() as browser, visit(browser, console.api.port, console.ana) as hers:
-        async with visit(browser, console.api.port, console.olga) as operators:
-            for visitor, path in ((hers, "/home"), (operators, "/operator")):
-                await visitor.open(path)
-                await expect(visitor.page.locator("#live")).to_have_attribute("data-state", "on")
-                await visitor.page.evaluate("window.kept = true")
-            await expect(hers.page.locator("#accounts").get_by_text("Paused")).to_have_count(1)
-            await console.store.execute("UPDATE account SET paused = true, status = 'quarantined' WHERE account_id = 1")
-            await console.store.execute("SELECT pg_notify($1, '1')", ACCOUNT_CHANNEL)
-            await expect(hers.page.locator("#accounts").get_by_text("Paused")).to_have_count(2)
-            before = await console.store.fetchval(
-                "SELECT count(*) FROM account WHERE venue = 'binance' AND environment = 'mainnet' AND status = 'quarantined'"
-            )
-            row = operators.page.locator("#markets tr", has_text="Binance").filter(has_text="Real money")
-            await expect(row.locator("td").nth(3)).to_have_text(str(before))
-            for visitor in (hers, operators):
-                assert await visitor.page.evaluate("window.kept") is True
+    async with (
+        chromium() as browser,
+        visit(browser, console.api.port, console.ana) as hers,
+        visit(browser, console.api.port, console.olga) as operators,
+    ):
+        for visitor, path in ((hers, "/home"), (operators, "/operator")):
+            await visitor.open(path)
+            await expect(visitor.page.locator("#live")).to_have_attribute("data-state", "on")
+            await visitor.page.evaluate("window.kept = true")
+        await expect(hers.page.locator("#accounts").get_by_text("Paused")).to_have_count(1)
+        await console.store.execute("UPDATE account SET paused = true, status = 'quarantined' WHERE account_id = 1")
+        await console.store.execute("SELECT pg_notify($1, '1')", ACCOUNT_CHANNEL)
+        await expect(hers.page.locator("#accounts").get_by_text("Paused")).to_have_count(2)
+        before = await console.store.fetchval(
+            "SELECT count(*) FROM account WHERE venue = 'binance' AND environment = 'mainnet' AND status = 'quarantined'"
+        )
+        row = operators.page.locator("#markets tr", has_text="Binance").filter(has_text="Real money")
+        await expect(row.locator("td").nth(3)).to_have_text(str(before))
+        for visitor in (hers, operators):
+            assert await visitor.page.evaluate("window.kept") is True
 
 
 async def test_a_question_is_asked_before_everything_is_paused(console: Console) -> None:

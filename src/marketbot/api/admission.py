@@ -99,6 +99,11 @@ def is_same_site(request: ApiRequest) -> bool:
     return request.headers.get("sec-fetch-site", "none") in SAME_SITE
 
 
+async def refuse_other_sites(request: ApiRequest) -> Response[bytes] | None:
+    """Guard an address that is open to who is not logged in, in place of ``admit``: no other site's page uses it."""
+    return None if is_same_site(request) else api_problem(ApiReason.CSRF_INVALID, spoken_by(request))
+
+
 def _refusal(request: ApiRequest, caller: Caller) -> tuple[ApiReason | None, str]:
     options = request.route_handler.opt
     standing = options.get(PERSON)

@@ -32,7 +32,7 @@ from marketbot.api.peer import read_networks
 from marketbot.api.problems import ApiReason, api_problem, language
 from marketbot.api.profile import profile_router
 from marketbot.api.refusal_log import BatchedRefusalLog
-from marketbot.api.session import session_routers
+from marketbot.api.session import session_router
 from marketbot.api.session_register import SessionRegister
 from marketbot.api.shedding import Overloaded, Room, Shedding
 from marketbot.api.tokens import tokens_router
@@ -139,7 +139,7 @@ def create_app(
             tokens_router(),
             events_router(),
             notices_router(),
-            *session_routers(),
+            session_router(),
             profile_router(),
             newcomers_router(),
             operator_people_router(),

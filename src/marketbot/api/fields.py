@@ -72,7 +72,7 @@ def time_zone_field(document: Mapping[str, Any], default: str) -> str:
 
 def role_field(document: Mapping[str, Any]) -> Role:
     try:
-        return Role(document.get("role"))
+        return Role(str(document.get("role")))
     except ValueError:
         raise FieldInvalid(f"role is one of: {', '.join(Role)}") from None
 

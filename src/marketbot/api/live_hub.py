@@ -84,9 +84,7 @@ class LiveHub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._end_all(Ended.DRAINING)
 
-    def open(
-        self, user_id: UserId | None, token_id: int | None, hears: int, session_id: int | None = None
-    ) -> LiveStream | None:
+    def open(self, user_id: UserId | None, token_id: int | None, hears: int, session_id: int | None = None) -> LiveStream | None:
         """Return a new stream of a user, or of an operator (None); None when its owner has as many as allowed."""
         group = self._operators if user_id is None else self._streams.get(user_id, set())
         if len(group) >= (MAX_OPERATOR_STREAMS if user_id is None else MAX_STREAMS_A_USER):

@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar import Response, Router, post
 
-from marketbot.api.admission import ApiRequest, is_same_site, spoken_by
+from marketbot.api.admission import ApiRequest, refuse_other_sites, spoken_by
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.fields import email_field, language_field, person_name_field, refuse_others, secret_field, time_zone_field
@@ -128,8 +128,6 @@ async def ask_to_write(request: ApiRequest, letter: Letter, email: str, language
 
 
 async def _read(request: ApiRequest, known: tuple[str, ...]) -> dict[str, Any] | Response[bytes]:
-    if not is_same_site(request):
-        return api_problem(ApiReason.CSRF_INVALID, spoken_by(request))
     document = await read_object(request)
     if not isinstance(document, Response):
         refuse_others(document, known)
@@ -151,4 +149,4 @@ def _spoken_locale(request: ApiRequest) -> Locale:
 
 def newcomers_router() -> Router:
     handlers = [post_setup, post_look, post_acceptance, post_sign_up, post_forgotten, post_reset]
-    return Router(path="/", route_handlers=handlers)
+    return Router(path="/", route_handlers=handlers, before_request=refuse_other_sites)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from litestar import Response, Router, delete, get, post
 
-from marketbot.api.admission import PERSON, ApiRequest, Standing, admit, caller_of, is_same_site, of_person, person_of, spoken_by
+from marketbot.api.admission import (
+    ApiRequest,
+    Standing,
+    admit,
+    caller_of,
+    of_person,
+    person_of,
+    refuse_other_sites,
+    spoken_by,
+)
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
@@ -26,12 +35,10 @@ from marketbot.store.sessions import find_session, list_sessions, revoke_session
 log = logger(__name__)
 
 
-@post("/v1/session", request_max_body_size=MAX_COMMAND_BYTES)
+@post("/v1/session", before_request=refuse_other_sites, request_max_body_size=MAX_COMMAND_BYTES)
 async def post_session(request: ApiRequest) -> Response[bytes]:
     """Log in with ``email`` and ``password``. The session that the browser had ends: nothing that was planted in it is heard of again."""
     reception: Reception = request.app.state.reception
-    if not is_same_site(request):
-        return api_problem(ApiReason.CSRF_INVALID, spoken_by(request))
     document = await read_object(request)
     if isinstance(document, Response):
         return document
@@ -142,11 +149,7 @@ async def end_present(request: ApiRequest) -> None:
     log.info("logged_out", session_id=found.session_id, person_id=found.person_id)
 
 
-async def _admit_own(request: ApiRequest) -> Response[bytes] | None:
-    return await admit(request) if PERSON in request.route_handler.opt else None
-
-
-def session_routers() -> list[Router]:
-    """Return the address that is open to whoever has a password, and those of whoever is logged in."""
+def session_router() -> Router:
+    """Return the addresses of whoever is logged in, and, with a guard of its own, the one that logs in."""
     handlers = [post_session, post_code, show_session, delete_session, show_sessions, delete_one, delete_others]
-    return [Router(path="/", route_handlers=handlers, before_request=_admit_own)]
+    return Router(path="/", route_handlers=handlers, before_request=admit)

@@ -72,7 +72,9 @@ async def invite_person(output: Output, settings: Settings, email: str, role: st
         if link is None:
             console.print(f"{address} is invited as {role}; a running service sends the e-mail.", markup=False)
             return
-        console.print(f"{address} is invited as {role}. Hand this link over; it is shown once, and holds for a week:", markup=False)
+        console.print(
+            f"{address} is invited as {role}. Hand this link over; it is shown once, and holds for a week:", markup=False
+        )
         console.print(f"  {link}", soft_wrap=True, markup=False)
 
     output.show({**asdict(invitation), "mailed": bearer is None, "link": link}, human)
@@ -97,7 +99,9 @@ async def reset_link(output: Output, settings: Settings, email: str) -> None:
         output.mark(store.profile)
         person = await _named(store.connection, email)
         bearer = await make_reset_link(store.connection, person.person_id)
-    _show_link(output, f"{_people_url(settings)}/reset#{bearer.text}", f"{person.email} sets a new password here, within an hour:")
+    _show_link(
+        output, f"{_people_url(settings)}/reset#{bearer.text}", f"{person.email} sets a new password here, within an hour:"
+    )
 
 
 async def setup_link(output: Output, settings: Settings) -> None:

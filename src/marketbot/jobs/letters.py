@@ -1,4 +1,4 @@
-"""The job that writes to people. The link of a letter is made when it goes out; a second attempt makes another, and the first works no more."""
+"""The job that writes to people. A link is made when its letter goes out; a second attempt makes another, and the first works no more."""
 
 from __future__ import annotations
 

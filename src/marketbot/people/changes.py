@@ -118,9 +118,7 @@ async def confirm_enrolment(
     return new, codes
 
 
-async def end_enrolment(
-    reception: Reception, person_id: PersonId, password: str, code: str, seen: Seen
-) -> NewSession | NotDone:
+async def end_enrolment(reception: Reception, person_id: PersonId, password: str, code: str, seen: Seen) -> NewSession | NotDone:
     """Turn a user's second factor off, against password and code. Staff must keep theirs."""
     found = await _prove(reception, person_id, password, seen)
     if not isinstance(found, Credentials):

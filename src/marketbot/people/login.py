@@ -70,9 +70,7 @@ async def log_in(reception: Reception, email: str, password: str, seen: Seen) ->
     return new
 
 
-async def show_code(
-    reception: Reception, person_id: PersonId, session_id: int, code: str, seen: Seen
-) -> NewSession | NotDone:
+async def show_code(reception: Reception, person_id: PersonId, session_id: int, code: str, seen: Seen) -> NewSession | NotDone:
     """Return a session that opens everything, in place of one that owed a code; the code is used up."""
     async with reception.connect() as connection:
         known = await _is_known(connection, person_id, seen)

@@ -59,7 +59,7 @@ class Passwords:
         Raises:
             HashingFull: too many others wait.
         """
-        return await self._run(lambda: self._hasher.hash(settle_password(password)))
+        return await self._run(lambda: self._hasher.hash(_settled(password)))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Tell whether a password is the stored one. None, for somebody who is not there, takes the same work and is never right.
@@ -79,7 +79,7 @@ class Passwords:
 
     def _verify(self, password: str, stored: str) -> bool:
         try:
-            return self._hasher.verify(stored, settle_password(password[: MAX_PASSWORD_CHARS + 1]))
+            return self._hasher.verify(stored, _settled(password[: MAX_PASSWORD_CHARS + 1]))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -106,6 +106,11 @@ class Passwords:
         salt, tag = (_b64(secrets.token_bytes(length)) for length in (self._hasher.salt_len, self._hasher.hash_len))
         costs = f"m={self._hasher.memory_cost},t={self._hasher.time_cost},p={self._hasher.parallelism}"
         return f"$argon2id$v=19${costs}${salt}${tag}"
+
+
+def _settled(password: str) -> bytes:
+    # Half a surrogate pair, which JSON can spell, is a letter like any other here.
+    return settle_password(password).encode("utf-8", "surrogatepass")
 
 
 def _b64(data: bytes) -> str:

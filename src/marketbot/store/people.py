@@ -155,7 +155,9 @@ async def unlock(connection: Connection, person_id: PersonId) -> None:
 
 async def set_password(connection: Connection, person_id: PersonId, password_hash: str) -> None:
     await connection.execute(
-        "UPDATE person SET password_hash = $2, password_changed_at = clock_timestamp() WHERE person_id = $1", person_id, password_hash
+        "UPDATE person SET password_hash = $2, password_changed_at = clock_timestamp() WHERE person_id = $1",
+        person_id,
+        password_hash,
     )
 
 

@@ -41,7 +41,9 @@ async def replace_recovery_codes(connection: Connection, person_id: PersonId, di
     """Let these be a person's recovery codes, and no others. Run it in a transaction."""
     await connection.execute("DELETE FROM recovery_code WHERE person_id = $1", person_id)
     await connection.execute(
-        "INSERT INTO recovery_code (person_id, sha256) SELECT $1, digest FROM unnest($2::bytea[]) digest", person_id, list(digests)
+        "INSERT INTO recovery_code (person_id, sha256) SELECT $1, digest FROM unnest($2::bytea[]) digest",
+        person_id,
+        list(digests),
     )
 
 
@@ -52,5 +54,7 @@ async def use_recovery_code(connection: Connection, person_id: PersonId, sha256:
 
 async def count_recovery_codes(connection: Connection, person_id: PersonId) -> int:
     """Return how many are left."""
-    left: int = await connection.fetchval("SELECT count(*) FROM recovery_code WHERE person_id = $1 AND used_at IS NULL", person_id)
+    left: int = await connection.fetchval(
+        "SELECT count(*) FROM recovery_code WHERE person_id = $1 AND used_at IS NULL", person_id
+    )
     return left

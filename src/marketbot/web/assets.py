@@ -20,10 +20,10 @@ DIGEST_CHARS = 12
 MAX_FILES = 200
 """More in the folder than this is a mistake of the build."""
 MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
+    ".txt": "text/plain",
     ".webmanifest": "application/manifest+json",
 }
 """What is served at all; a file of another kind is not."""

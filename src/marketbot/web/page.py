@@ -20,7 +20,7 @@ from marketbot.web.assets import assets
 from marketbot.web.navigation import current, places_of
 from marketbot.web.viewer import Viewer, viewer_of
 
-MEDIA_TYPE = "text/html; charset=utf-8"
+MEDIA_TYPE = "text/html"
 SAID_COOKIE = "marketbot_said"
 SAID_AGE_S = 30
 """How long a message waits for the page that follows what it tells of."""

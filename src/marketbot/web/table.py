@@ -145,7 +145,7 @@ async def csv_answer(
         lines.append([f"# cut off after {CSV_ROWS_MAX} rows"])
     told = headers.with_transport(headers.PAGE, https=is_https(request))
     told["Content-Disposition"] = f'attachment; filename="marketbot-{name}.csv"'
-    return Response(write_csv([column.key for column in columns], lines), media_type="text/csv; charset=utf-8", headers=told)
+    return Response(write_csv([column.key for column in columns], lines), media_type="text/csv", headers=told)
 
 
 def _path(path: str, kept: Sequence[tuple[str, str]]) -> str:

@@ -16,12 +16,12 @@
 
   // Relative times
   const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
-  const ago = new Intl.RelativeTimeFormat(root.lang, { numeric: "always", style: "short" });
+  const ago = (count, span) => texts[span].split("|")[count === 1 ? 0 : 1].replace("#", count);
   const tick = () => {
     for (const element of document.querySelectorAll("time[data-ago]")) {
       const passed = (Date.now() - Date.parse(element.dateTime)) / 1000;
       const span = spans.find(([, length]) => passed >= length);
-      element.textContent = span ? ago.format(-Math.floor(passed / span[1]), span[0]) : texts.now;
+      element.textContent = span ? ago(Math.floor(passed / span[1]), span[0]) : texts.now;
     }
   };
   setInterval(tick, 15000);
