@@ -43,7 +43,7 @@ def give(request: ApiRequest, response: Response[bytes], new: NewSession) -> Non
     """Hand a browser its new session; what this process knew of the person's earlier ones is looked up anew."""
     sessions: SessionRegister = request.app.state.sessions
     sessions.forget_person(new.person.person_id)
-    set_session_cookie(request, response, new.bearer.text, new.life)
     # Whoever chose a language in their profile sees it wherever they log in.
     language = new.person.language.language.value
     response.set_cookie(LANGUAGE_COOKIE, language, max_age=CHOICE_AGE_S, samesite="lax", secure=is_https(request))
+    set_session_cookie(request, response, new.bearer.text, new.life)
