@@ -42,6 +42,8 @@ class Column(Generic[Row]):
     """Numbers stand at the end of their column."""
     full: bool = False
     """Takes a card's whole width."""
+    shown: bool = True
+    """False: the file has it, the page does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ async def read_table(
     more = write_cursor(name, key_of(rows[-1])) if len(found) > ROWS_SHOWN else ""
     return Table(
         name,
-        columns,
+        [column for column in columns if column.shown],
         rows,
         next_path=f"{path}?{urlencode([*kept, ('after', more)])}" if more else "",
         first_path=_path(path, kept) if "after" in request.query_params else "",

@@ -28,10 +28,10 @@ def columns(language: Language) -> list[Column[SignalRow]]:
         Column("became", lambda row: row.became, "became"),
         Column("why", lambda row: became_text(row.became, row.reason, language), full=True),
         Column("qty", lambda row: row.qty, "number", end=True),
-        Column("stop_price", lambda row: row.stop_price, "price", end=True),
-        Column("target_price", lambda row: row.target_price, "price", end=True),
+        Column("stop_price", lambda row: row.stop_price, shown=False),
+        Column("target_price", lambda row: row.target_price, shown=False),
         Column("acked_ms", lambda row: row.acked_ms, "ms", end=True),
-        Column("source", lambda row: row.source),
+        Column("source", lambda row: row.source, shown=False),
     ]
 
 
