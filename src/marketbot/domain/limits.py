@@ -47,7 +47,7 @@ LOGIN = Limit(LimitName.LOGIN, Rate.per(10, 60, burst=20))
 """Credentials that were wrong, by address: guessing is slow."""
 
 LOGIN_ADDRESS = Limit(LimitName.LOGIN_ADDRESS, Rate.per(30, 60))
-"""Attempts to log in, and links shown, right or wrong, by address: each may cost a tenth of a second of a core."""
+"""Attempts to log in, and links shown, right or wrong, by address: each may cost 0.15 s of a core."""
 LOGIN_EMAIL = Limit(LimitName.LOGIN_EMAIL, Rate.per(6, 60, burst=10))
 """Passwords tried for one e-mail address, from wherever; from an address that the person knows, apart from all others."""
 SECOND_FACTOR = Limit(LimitName.SECOND_FACTOR, Rate.per(5, 60))

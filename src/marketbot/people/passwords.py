@@ -1,6 +1,6 @@
 """Hashing of passwords with argon2id: slow on purpose, so in a few threads of its own and never in the event loop.
 
-Each hash takes 64 MiB and about a tenth of a second of one core (RFC 9106, second recommended option, with one lane). Two at once and a
+Each hash takes 64 MiB and, measured on a server's core, 0.15 s (RFC 9106, second recommended option, with one lane). Two at once and a
 short line bound what logging in can cost; whoever finds the line full is told to come again. The threads stand back for the rest of the
 process: an order is worth more than a login.
 """
@@ -26,7 +26,7 @@ from marketbot.people.password_rules import MAX_PASSWORD_CHARS, settle_password
 
 MAX_THREADS = 2
 MAX_IN_LINE = 32
-"""Hashes under way and waiting: a second and a half of them."""
+"""Hashes under way and waiting: five seconds' worth of one core."""
 MEMORY_KIB = 65_536
 PASSES = 3
 LANES = 1
