@@ -6,7 +6,7 @@ ONLY   ?=
 ARGS   ?=
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: demo system-packages test drill bench lint types contracts check lock clean install
+.PHONY: demo system-packages test drill bench lint types contracts check lock clean install console-assets
 
 demo: $(VENV)/.installed
 	$(BIN)/marketbot demo $(ARGS)
@@ -40,12 +40,17 @@ check: lint types contracts test
 install: $(VENV)/.installed
 
 # uv comes from pip, pinned by hash, into the virtual environment itself: a machine needs no more than Python.
-$(VENV)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml
+$(VENV)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml web/package-lock.json web/console_assets.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python web/console_assets.py
 	touch $@
+
+# The console's scripts, from npm by their pinned digests; `make install` does it too.
+console-assets: $(VENV)/.installed
+	$(BIN)/python web/console_assets.py
 
 lock: $(VENV)/.installed
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
@@ -53,4 +58,4 @@ lock: $(VENV)/.installed
 	echo uv | $(LOCK) - -o requirements/uv.txt
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache bench/latest.json
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache bench/latest.json web/node_modules src/marketbot/web/static/vendor

@@ -33,6 +33,7 @@ PROGRAMS = (
     Program("promtool", "prometheus", "--version"),
     Program("prometheus", "prometheus", "--version"),
     Program("haproxy", "haproxy", "-v"),
+    Program("chromium", "chromium", "--version"),
 )
 
 

@@ -29,7 +29,9 @@ async def test_only_health_is_open(api: Api) -> None:
             answer = await api.get(path, token=token)
             assert (answer.status, answer.json["reason"]) == (401, "TOKEN_INVALID")
             assert answer.headers["www-authenticate"] == "Bearer"
-    for path in ("/", "/docs", "/schema", "/schema/openapi.json", "/v1", "/v1/signals", "/health", "/.env"):
+    entrance = await api.get("/", token=None)
+    assert (entrance.status, entrance.headers["location"], entrance.body) == (303, "/login", b"")
+    for path in ("/docs", "/schema", "/schema/openapi.json", "/v1", "/v1/signals", "/health", "/.env"):
         assert (await api.get(path, token=None)).status in (401, 404)
     assert (await api.send("GET", f"/v1/webhook/room/{SECRET}")).status == 405
 

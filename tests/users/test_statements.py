@@ -17,6 +17,7 @@ from marketbot.store import (
     sessions,
     tokens,
     user_accounts,
+    user_home,
     user_trades,
     users,
 )
@@ -39,6 +40,8 @@ OWN: dict[str, tuple[str, tuple[Any, ...]]] = {
     "me": (user_accounts.ME, ()),
     "switches": (user_accounts.SWITCHES, (10,)),
     "accounts": (user_accounts.LIST_OWN, (0, PAGE)),
+    "standing": (user_home.MONEY, ()),
+    "gains": (user_home.GAINS, (LONG_AGO,)),
     "tokens": (tokens._LIST_OWN, (0, PAGE)),
     "live tokens": (tokens._COUNT_LIVE_OWN, ()),
     "signals": (user_trades.SIGNALS, (*IntentKey(), PAGE)),

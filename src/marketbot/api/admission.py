@@ -31,6 +31,8 @@ SCOPE = "scope"
 PERSON = "person"
 """Under this name a route says that it is for whoever is logged in, about themselves, and which sessions it takes."""
 CSRF_HEADER = "x-csrf-token"
+CSRF_SHOWN = "csrf_shown"
+"""Under this name of a request's state a page of the console leaves what its form sent instead of the header (web/admission.py)."""
 
 READS = frozenset({"GET", "HEAD"})
 SAME_SITE = frozenset({"same-origin", "none"})
@@ -88,7 +90,7 @@ async def _identify(request: ApiRequest) -> Caller | ApiReason:
 
 
 def _is_our_page(request: ApiRequest, csrf: str) -> bool:
-    shown = request.headers.get(CSRF_HEADER, "")
+    shown: str = request.headers.get(CSRF_HEADER, "") or request.state.get(CSRF_SHOWN, "")
     return is_same_site(request) and hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), csrf.encode())
 
 

@@ -62,6 +62,8 @@ from marketbot.ports import Clock
 from marketbot.settings import Settings
 from marketbot.store.pool import Pool, Unavailable
 from marketbot.vault.vault import Vault
+from marketbot.web.errors import answer_exception, wants_page
+from marketbot.web.routers import web_routers
 
 log = logger(__name__)
 
@@ -116,6 +118,7 @@ def create_app(
             "notices_to_loopback": settings.notices_to_loopback,
             "egress": settings.egress_addresses,
             "accounts_per_user": settings.accounts_per_user,
+            "memory_bound_mb": settings.memory_bound_mb,
         }
     )
 
@@ -158,6 +161,7 @@ def create_app(
             profile_router(),
             newcomers_router(),
             operator_people_router(),
+            *web_routers(),
         ],
         state=state,
         lifespan=[lifespan],
@@ -181,6 +185,8 @@ _BY_STATUS = {
 
 
 def _answer_exception(request: Request[Any, Any, State], error: Exception) -> Response[bytes]:
+    if wants_page(request):
+        return answer_exception(request, error)
     spoken = language(request.headers.get("accept-language", ""))
     if isinstance(error, StoreAway | Unavailable):
         return api_problem(ApiReason.STORE_UNAVAILABLE, spoken)

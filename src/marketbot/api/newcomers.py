@@ -17,7 +17,7 @@ from marketbot.api.limits import address_of
 from marketbot.api.problems import ApiReason, api_problem, limit_problem
 from marketbot.api.session_answers import refusal_answer, seen_by, session_answer
 from marketbot.api.session_register import SessionRegister
-from marketbot.domain.limits import MAIL_ADDRESS, MAIL_EMAIL, Check
+from marketbot.domain.limits import MAIL_ADDRESS, MAIL_EMAIL, Check, Verdict
 from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
 from marketbot.intake.limits import sender
@@ -102,23 +102,29 @@ async def post_reset(request: ApiRequest) -> Response[bytes]:
 
 async def _write_to(request: ApiRequest, letter: Letter) -> Response[bytes]:
     """Ask for a letter to whoever has an address: the same work and the same answer whether anybody has it."""
-    reception: Reception = request.app.state.reception
     document = await _read(request, ("email", "language"))
     if isinstance(document, Response):
         return document
     if not request.app.state.mails:
         return api_problem(ApiReason.MAIL_NOT_SET_UP, spoken_by(request))
     email, language = email_field(document), language_field(document, _spoken_locale(request))
+    over = await ask_to_write(request, letter, email, language)
+    return json_answer({"sent": True}, 202) if over is None else limit_problem(over, spoken_by(request))
+
+
+async def ask_to_write(request: ApiRequest, letter: Letter, email: str, language: Locale) -> Verdict | None:
+    """Have an address written to, where mail is sent at all; return the limit that somebody who asks too often has used up."""
+    reception: Reception = request.app.state.reception
     verdict = await reception.limits.take(Check(MAIL_ADDRESS, sender(address_of(request))))
     if not verdict.allowed:
-        return limit_problem(verdict, spoken_by(request))
+        return verdict
     # Beyond the address's own limit nothing is sent, and nothing is said: one that holds was sent a moment ago, so nobody who floods
     # somebody's mailbox keeps them from their new password.
     if (await reception.limits.take(Check(MAIL_EMAIL, f"{letter.value}:{email_digest(email)}"))).allowed:
         async with reception.connect() as connection, connection.transaction():
             await ask_letter_to(connection, reception.vault, letter, email, language)
     log.info("letter_asked", letter=letter.value)
-    return json_answer({"sent": True}, 202)
+    return None
 
 
 async def _read(request: ApiRequest, known: tuple[str, ...]) -> dict[str, Any] | Response[bytes]:

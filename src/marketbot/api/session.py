@@ -49,7 +49,7 @@ async def post_session(request: ApiRequest) -> Response[bytes]:
     new = await log_in(reception, email, secret_field(document, "password"), seen_by(request))
     if not isinstance(new, NewSession):
         return refusal_answer(request, new)
-    await _end_old(request)
+    await end_present(request)
     return session_answer(request, new)
 
 
@@ -89,7 +89,7 @@ async def show_session(request: ApiRequest) -> Response[bytes]:
 @delete("/v1/session", opt=of_person(Standing.ANY), status_code=200)
 async def delete_session(request: ApiRequest) -> Response[bytes]:
     """Log out."""
-    await _end_old(request)
+    await end_present(request)
     answer = json_answer({"session": None})
     clear_session_cookie(request, answer)
     return answer
@@ -133,7 +133,7 @@ async def delete_others(request: ApiRequest) -> Response[bytes]:
     return json_answer({"ended": sorted(ended)})
 
 
-async def _end_old(request: ApiRequest) -> None:
+async def end_present(request: ApiRequest) -> None:
     """End the session whose cookie came along, if it is one."""
     database: Database = request.app.state.database
     sessions: SessionRegister = request.app.state.sessions

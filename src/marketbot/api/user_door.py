@@ -86,6 +86,11 @@ class UserDoor:
             await _roll_back(connection)
             raise
 
+    @property
+    def simulation_known(self) -> bool | None:
+        """The same where it was asked before; None where it was not."""
+        return self._simulated
+
     async def simulated(self, connection: Connection) -> bool:
         """Tell whether everything here is practice. A database keeps its profile for ever, so it is asked once."""
         if self._simulated is None:

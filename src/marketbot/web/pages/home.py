@@ -1,0 +1,107 @@
+"""GET /home: a user's first page. What they have, what is at stake, what was done and why; and the switch that stops it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from litestar import Response, get, post
+
+from marketbot.api.admission import ApiRequest, demands, user_of
+from marketbot.api.user_door import UserDoor
+from marketbot.domain.ids import AccountId, UserId
+from marketbot.domain.reason_texts import became_text
+from marketbot.domain.scope import Scope
+from marketbot.observability.logs import logger
+from marketbot.store.pool import Connection
+from marketbot.store.user_accounts import change_settings, list_own_accounts, read_me
+from marketbot.store.user_home import pause_all, read_standings
+from marketbot.store.user_trades import IntentKey, PositionKey, list_positions, list_signals
+from marketbot.web.admission import form_of
+from marketbot.web.errors import error_page
+from marketbot.web.page import go_to, part, seen_by, show
+from marketbot.web.positions import span_of
+from marketbot.web.viewer import Viewer
+
+POSITIONS_SHOWN = 50
+SIGNALS_SHOWN = 8
+ACCOUNTS_SHOWN = 20
+MAX_ID_DIGITS = 19
+PARTS = ("standing", "positions", "signals", "accounts")
+
+log = logger(__name__)
+
+
+@get("/home", opt=demands(Scope.ORDERS_READ))
+async def home(request: ApiRequest) -> Response[bytes]:
+    """The whole page, or with ``part`` one of its parts."""
+    door: UserDoor = request.app.state.door
+    viewer, user_id = seen_by(request), user_of(request)
+    wanted = request.query_params.get("part", "")
+    if wanted and wanted not in PARTS:
+        return error_page(request, 404)
+
+    async def read(connection: Connection) -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        for name in (wanted,) if wanted else PARTS:
+            facts |= await _READERS[name](connection, user_id, viewer)
+        return facts
+
+    facts, simulated = await door.read(user_id, read)
+    if wanted:
+        return part(request, f"home/{wanted}.html", **facts)
+    return await show(request, "home.html", simulated=simulated, **facts)
+
+
+@post("/home/pause", opt=demands(Scope.SETTINGS_WRITE))
+async def pause(request: ApiRequest) -> Response[bytes]:
+    """Pause one account, or all where none is named; or let them trade again."""
+    door: UserDoor = request.app.state.door
+    user_id, form = user_of(request), form_of(request)
+    paused, account = form.get("paused") == "true", form.get("account", "")
+    if account and not (account.isascii() and account.isdigit() and len(account) < MAX_ID_DIGITS):
+        return error_page(request, 404)
+    async with door.writing(user_id) as connection:
+        if account:
+            changed = await change_settings(connection, user_id, AccountId(int(account)), {"paused": paused})
+        else:
+            changed = bool(await pause_all(connection, user_id, paused=paused))
+    if changed:
+        log.info(
+            "accounts_paused" if paused else "accounts_resumed", user_id=user_id, account_id=int(account) if account else None
+        )
+    return go_to(request, "/home", ("paused" if paused else "resumed") if changed else "unchanged")
+
+
+def day_began(viewer: Viewer) -> datetime:
+    """Return when the viewer's own day began."""
+    return viewer.formats.now.astimezone(viewer.formats.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+async def _standing(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
+    return {
+        "me": await read_me(connection, user_id),
+        "standings": await read_standings(connection, user_id, day_began(viewer)),
+    }
+
+
+async def _positions(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
+    rows = await list_positions(connection, user_id, PositionKey(), POSITIONS_SHOWN + 1, closed=False)
+    return {
+        "positions": [(row, span_of(row)) for row in rows[:POSITIONS_SHOWN]],
+        "more_positions": len(rows) > POSITIONS_SHOWN,
+    }
+
+
+async def _signals(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
+    rows = await list_signals(connection, user_id, IntentKey(), SIGNALS_SHOWN)
+    return {"signals": [(row, became_text(row.became, row.reason, viewer.language)) for row in rows]}
+
+
+async def _accounts(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
+    rows = await list_own_accounts(connection, user_id, AccountId(0), ACCOUNTS_SHOWN + 1)
+    return {"accounts": rows[:ACCOUNTS_SHOWN], "more_accounts": len(rows) > ACCOUNTS_SHOWN}
+
+
+_READERS: Mapping[str, Any] = {"standing": _standing, "positions": _positions, "signals": _signals, "accounts": _accounts}

@@ -1,0 +1,136 @@
+"""GET /operator: what an operator sees at a glance. Signals fan out live; accounts, queues, processes, and the database beside the
+review's thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from litestar import Response, get
+
+from marketbot.api.admission import ApiRequest, demands
+from marketbot.api.database import Database
+from marketbot.domain.lane import Lane
+from marketbot.domain.reason_texts import became_text
+from marketbot.domain.scope import Scope
+from marketbot.store.overview import (
+    Load,
+    SignalProgress,
+    read_load,
+    read_markets,
+    read_progress,
+    read_workers,
+)
+from marketbot.store.pool import Connection
+from marketbot.store.switches import list_switches
+from marketbot.web.errors import error_page
+from marketbot.web.page import part, seen_by, show
+from marketbot.web.viewer import Viewer
+from marketbot.workers.memory import MIB, resident_bytes
+
+PARTS = ("state", "progress", "markets", "load")
+ALARM_PCT = Decimal(90)
+TARGET_PCT = Decimal(80)
+"""The review's thresholds for connections and memory: below 80 % is the target, above 90 % the alarm."""
+SILENT_ALARM_S = 6.0
+"""A process that gave no sign for so long is taken for dead (workers/presence.py)."""
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """How much of something is used, and whether that is well: ``good``, ``warn`` or ``bad``."""
+
+    used: int
+    limit: int
+
+    @property
+    def pct(self) -> Decimal:
+        return (HUNDRED * self.used / self.limit).quantize(Decimal("0.1")) if self.limit else Decimal(0)
+
+    @property
+    def verdict(self) -> str:
+        return "bad" if self.pct >= ALARM_PCT else "warn" if self.pct >= TARGET_PCT else "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One piece of a bar, in per cent of its width."""
+
+    name: str
+    left: Decimal
+    width: Decimal
+    accounts: int
+
+
+def bars_of(signal: SignalProgress) -> list[Bar]:
+    """Return a signal's accounts as a bar by what became of them: ordered, rejected, lapsed, denied, pending."""
+    pieces = [(name, getattr(signal, name)) for name in ("ordered", "rejected", "lapsed", "denied", "pending")]
+    whole = sum(accounts for _, accounts in pieces)
+    bars: list[Bar] = []
+    left = Decimal(0)
+    for name, accounts in pieces:
+        if accounts:
+            width = (HUNDRED * accounts / whole).quantize(Decimal("0.01"))
+            bars.append(Bar(name, left, width, accounts))
+            left += width
+    return bars
+
+
+def memory_gauge(bound_mb: int) -> Gauge | None:
+    """Return what this API process holds, in MiB; None where the system does not tell, or nothing bounds it."""
+    held = resident_bytes()
+    return Gauge(held // MIB, bound_mb) if held is not None and bound_mb else None
+
+
+@get("/operator", opt=demands(Scope.OPERATOR_READ))
+async def overview(request: ApiRequest) -> Response[bytes]:
+    """The whole page, or with ``part`` one of its parts."""
+    database: Database = request.app.state.database
+    viewer = seen_by(request)
+    wanted = request.query_params.get("part", "")
+    if wanted and wanted not in PARTS:
+        return error_page(request, 404)
+
+    async def read(connection: Connection) -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        for name in (wanted,) if wanted else PARTS:
+            facts |= await _READERS[name](connection, viewer)
+        return facts
+
+    facts = await database.reads.read(read)
+    if "load" in facts:
+        facts["memory"] = memory_gauge(request.app.state.memory_bound_mb)
+    if wanted:
+        return part(request, f"overview/{wanted}.html", **facts)
+    return await show(request, "overview.html", **facts)
+
+
+async def _state(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+    return {"switches": await list_switches(connection)}
+
+
+async def _progress(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+    signals, reasons = await read_progress(connection)
+    told = [(each, became_text(each.became, each.reason, viewer.language) or each.reason) for each in reasons]
+    return {"signals": [(each, bars_of(each)) for each in signals], "reasons": told}
+
+
+async def _markets(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+    return {"markets": await read_markets(connection)}
+
+
+async def _load(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+    load: Load = await read_load(connection)
+    return {
+        "load": load,
+        "lanes": [(lane.name.lower(), *load.lanes[lane.value]) for lane in Lane],
+        "connections": Gauge(load.connections, load.connections_usable),
+        "workers": await read_workers(connection),
+        "silent_alarm_s": SILENT_ALARM_S,
+    }
+
+
+_READERS: Mapping[str, Any] = {"state": _state, "progress": _progress, "markets": _markets, "load": _load}
