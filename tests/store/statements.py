@@ -52,6 +52,7 @@ HOT: Mapping[str, str] = {
     "write_foreign_position": "every position of a person's",
 }
 COLD: Mapping[str, str] = {
+    "accounts_that_left": "once a minute: asks for accounts by their keys, a page at a time",
     "ask_unprotected_notices": "six times a minute: reads the positions that are unprotected",
     "accounts_crossed": "a round of the sweep: reads the open positions, all of them",
     "accounts_holding": "a round of the sweep: reads the open positions, all of them",

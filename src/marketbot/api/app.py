@@ -25,13 +25,13 @@ from marketbot.api.live_hub import LiveHub
 from marketbot.api.newcomers import newcomers_router
 from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
-from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_audit import operator_audit_router
 from marketbot.api.operator_controls import operator_controls_router
+from marketbot.api.operator_keys import operator_keys_router
+from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_policy import operator_policy_router
 from marketbot.api.operator_report import operator_report_router
 from marketbot.api.operator_sources import operator_sources_router
-from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router

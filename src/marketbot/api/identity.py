@@ -15,9 +15,9 @@ from marketbot.accounts.api_token import looks_like_token, token_digest
 from marketbot.api.database import LOOKUP_TIMEOUT_S, Database
 from marketbot.api.limits import address_of
 from marketbot.api.problems import ApiReason
+from marketbot.domain.audit_entry import Actor, ActorKind
 from marketbot.domain.ids import PersonId, UserId
 from marketbot.domain.role import Role
-from marketbot.domain.audit_entry import Actor, ActorKind
 from marketbot.domain.scope import OPERATOR_SCOPES, Scope, opened_by
 from marketbot.ports import Clock
 from marketbot.store.tokens import FoundToken, find_token
@@ -126,10 +126,10 @@ class TokenRegister:
 def actor_of(request: Request[Any, Any, State]) -> Actor:
     """Return who does what an admitted request asks for, as the audit trail names them."""
     caller: Caller = request.state.caller
-    person_id: int | None = getattr(caller, "person_id", None)
-    if person_id is not None:
-        return Actor(ActorKind.PERSON, person_id, address_of(request))
-    return Actor(ActorKind.TOKEN, caller.token_id, address_of(request))
+    address = address_of(request) or None
+    if caller.person_id is not None:
+        return Actor(ActorKind.PERSON, caller.person_id, address)
+    return Actor(ActorKind.TOKEN, caller.token_id, address)
 
 
 def _judge(found: FoundToken | None) -> Caller | ApiReason:

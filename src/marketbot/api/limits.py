@@ -68,12 +68,6 @@ def address_of(request: Request[Any, Any, State]) -> str:
     return _address(request.scope, trusted)
 
 
-def address_of(request: Request[Any, Any, State]) -> str | None:
-    """Return where a request comes from; None for a unix socket, which has no address."""
-    trusted: tuple[Network, ...] = request.app.state.trusted_proxies
-    return _address(request.scope, trusted) or None
-
-
 def _address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     client = scope["client"]
     peer = "" if client is None else client[0]

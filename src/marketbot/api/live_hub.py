@@ -94,9 +94,7 @@ class LiveHub:
         self._end_all(Ended.DRAINING)
         await self._places.close()
 
-    async def admit(
-        self, user_id: UserId, token_id: int | None, hears: int, session_id: int | None = None
-    ) -> LiveStream | None:
+    async def admit(self, user_id: UserId, token_id: int | None, hears: int, session_id: int | None = None) -> LiveStream | None:
         """Return a new stream of a user; None when they have as many as allowed, here or at all processes together."""
         if not self._has_room(user_id):
             return None

@@ -9,10 +9,10 @@ from litestar import Response, get, post
 from marketbot.api.admission import ApiRequest, demands, spoken_by
 from marketbot.api.answers import json_answer
 from marketbot.api.database import Database
+from marketbot.api.identity import actor_of
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
-from marketbot.api.identity import actor_of
 from marketbot.api.repeating import once
 from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import Scope
@@ -41,9 +41,7 @@ async def drop_dead(request: ApiRequest) -> Response[bytes]:
     return await _change(request, jobs.drop_dead, Action.JOB_DROPPED)
 
 
-async def _change(
-    request: ApiRequest, change: Callable[[Connection, int], Awaitable[bool]], action: Action
-) -> Response[bytes]:
+async def _change(request: ApiRequest, change: Callable[[Connection, int], Awaitable[bool]], action: Action) -> Response[bytes]:
     job_id: int = request.path_params["job_id"]
     database: Database = request.app.state.database
     changed = False

@@ -13,7 +13,7 @@ from marketbot.api.database import Database
 from marketbot.api.fields import email_field, flag_field, language_field, refuse_others, role_field
 from marketbot.api.identity import TokenRegister
 from marketbot.api.lists import everybodys_page
-from marketbot.api.paging import MAX_ID
+from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.session_answers import refusal_answer
 from marketbot.api.session_register import SessionRegister
@@ -33,7 +33,13 @@ log = logger(__name__)
 @get("/v1/operator/people", opt=demands(Scope.AUDIT_READ))
 async def show_people(request: ApiRequest) -> Response[bytes]:
     """Everybody who can log in, by ascending id."""
-    return await everybodys_page(request, "people", list_people, lambda row: row.person_id)
+    return await everybodys_page(
+        request,
+        "people",
+        IdKey(),
+        lambda connection, after, limit: list_people(connection, after.above, limit),
+        lambda row: (row.person_id,),
+    )
 
 
 @patch("/v1/operator/people/{person_id:int}", opt=demands(Scope.PEOPLE_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
@@ -87,7 +93,13 @@ async def post_reset_link(request: ApiRequest) -> Response[bytes]:
 @get("/v1/operator/invitations", opt=demands(Scope.USERS_WRITE))
 async def show_invitations(request: ApiRequest) -> Response[bytes]:
     """All invitations by ascending id, without their links."""
-    return await everybodys_page(request, "invitations", list_invitations, lambda row: row.invitation_id)
+    return await everybodys_page(
+        request,
+        "invitations",
+        IdKey(),
+        lambda connection, after, limit: list_invitations(connection, after.above, limit),
+        lambda row: (row.invitation_id,),
+    )
 
 
 @post("/v1/operator/invitations", opt=demands(Scope.USERS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)

@@ -16,7 +16,7 @@ from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.identity import actor_of
 from marketbot.api.lists import everybodys_page
-from marketbot.api.paging import MAX_ID
+from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem, refusal_problem
 from marketbot.api.repeating import once
 from marketbot.domain.audit_entry import Action, AuditEntry, fact
@@ -54,8 +54,9 @@ async def show_sources(request: ApiRequest) -> Response[bytes]:
     return await everybodys_page(
         request,
         "sources",
-        lambda connection, after, limit: list_shown(connection, SourceId(after), limit),
-        lambda row: row.source_id,
+        IdKey(),
+        lambda connection, after, limit: list_shown(connection, SourceId(after.above), limit),
+        lambda row: (row.source_id,),
     )
 
 

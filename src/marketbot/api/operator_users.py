@@ -12,8 +12,8 @@ from marketbot.api.identity import TokenRegister, actor_of
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
-from marketbot.api.session_register import SessionRegister
 from marketbot.api.repeating import once
+from marketbot.api.session_register import SessionRegister
 from marketbot.api.token_wishes import WishInvalid, read_name
 from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import AccountId, UserId

@@ -100,5 +100,5 @@ def _read_key(text: str) -> str | None:
 
 
 def _name(caller: Caller) -> str:
-    person_id: int | None = getattr(caller, "person_id", None)
+    person_id = caller.person_id
     return f"person:{person_id}" if person_id is not None else f"token:{caller.token_id}"

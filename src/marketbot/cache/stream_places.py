@@ -16,13 +16,15 @@ import secrets
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import count
-
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
+from typing import TYPE_CHECKING
 
 from marketbot.cache.shared import Shared, SharedStoreAway
 from marketbot.domain.ids import UserId
 from marketbot.observability.shared_metrics import SharedUse
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.commands.core import AsyncScript
 
 TAKE = files(__package__).joinpath("take_stream.lua").read_text()
 RENEW = files(__package__).joinpath("renew_streams.lua").read_text()

@@ -10,8 +10,8 @@ from rich.console import Console
 from marketbot.accounts.files import read_accounts_file
 from marketbot.accounts.importing import import_accounts
 from marketbot.accounts.records import Problem
-from marketbot.cli.actor import note
 from marketbot.accounts.safe import ensure_kek, open_safe
+from marketbot.cli.actor import note
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import egresses_of, open_store

@@ -86,4 +86,3 @@ def people_setup_link(json: Json = False, data_dir: DataDir = None) -> None:
     from marketbot.cli.people import setup_link
 
     run_command(json, data_dir, setup_link)
-
