@@ -45,6 +45,8 @@ def persons_routes(data_dir: Path) -> dict[tuple[str, str], Standing]:
     for route in app.routes:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
+            if handler.fn.__module__.startswith("marketbot.web"):
+                continue  # pages: tests/web tries every one of them
             for method in handler.http_methods - {"OPTIONS"}:
                 if PERSON in handler.opt:
                     found[str(method), route.path_format if ":" in route.path_format else route.path] = handler.opt[PERSON]

@@ -63,7 +63,10 @@ COLD: Mapping[str, str] = {
     "plan_account_jobs": "twice a minute: looks through the accounts",
     "replace_follows": "an import",
     "unplan_account_jobs": "twice a minute: looks through the accounts",
+    "revoke_keys": "an operator's command over the accounts it names, all of them at most",
     "upsert_accounts": "an import",
+    "warn_of_expiring_keys": "once an hour: looks through the keys that were checked",
+    "write_key_checks": "a page of weekly looks at keys, by their accounts",
 }
 
 GROWING = frozenset(
