@@ -101,12 +101,18 @@ def demo(
     data_dir: Annotated[
         Path | None, typer.Option(help="An empty place for the data, removed afterwards unless kept (default: a temporary one).")
     ] = None,
+    stay: Annotated[
+        bool | None,
+        typer.Option("--stay/--no-stay", help="Leave the console open after the audit (default: where a person watches)."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """SIMULATION: signals, a thousand accounts, moving markets and an audit, on this machine alone."""
     from marketbot.cli.demo.command import DemoOptions, run_demo
 
-    options = DemoOptions(accounts=accounts, seed=seed, faults=faults, keep=keep, data_dir=data_dir)
+    watched = sys.stdin.isatty() and sys.stdout.isatty()
+    stays = not json and (watched if stay is None else stay)
+    options = DemoOptions(accounts=accounts, seed=seed, faults=faults, keep=keep, data_dir=data_dir, stay=stays)
     run_command(json, None, lambda output, _settings: run_demo(output, options))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Sequence
@@ -12,12 +13,14 @@ from typing import Any
 
 from marketbot.audit.loading import run_audit
 from marketbot.audit.report import Audit
-from marketbot.cli.demo.population import populate
+from marketbot.cli.demo.logins import make_logins
+from marketbot.cli.demo.population import DemoAccount, populate
 from marketbot.cli.demo.screen import Screen
 from marketbot.cli.demo.stage import Stage, put_up
 from marketbot.cli.demo.story import EARLY_ACTS, LATER_ACTS, OPENING_ACTS, Act, Story
 from marketbot.cli.output import Output
 from marketbot.domain.venue import Profile
+from marketbot.vault.vault import Vault
 
 AUDIT_WAIT_S = 30.0
 """How long the last echoes (a stop's sibling, an order to be looked up) may take before the audit counts them."""
@@ -43,10 +46,12 @@ class DemoOptions:
     faults: bool
     keep: bool
     data_dir: Path | None
+    stay: bool = False
+    """Whether to go on after the audit, with the console open, until somebody ends it."""
 
 
 async def run_demo(output: Output, options: DemoOptions) -> int:
-    """Return 0 when the audit is clean."""
+    """Return 0 when the audit is clean; with ``stay``, once it is ended."""
     output.mark(Profile.SIMULATION)
     _end_on_sigterm()
     started = time.monotonic()
@@ -54,10 +59,19 @@ async def run_demo(output: Output, options: DemoOptions) -> int:
         async with put_up(
             options.data_dir, seed=options.seed, keep=options.keep, progress=lambda words: screen.say(f"starting: {words}")
         ) as stage:
-            audit = await _perform(stage, screen, options)
+            population = populate(options.accounts, options.seed)
+            logins = await make_logins(
+                stage.store.connection,
+                Vault.from_file(stage.supervisor.settings.vault_key_file),
+                user_name=str(population[-1].wishes["user"]),
+            )
+            screen.keep(logins.lines(stage.endpoints.api_url))
+            audit = await _perform(stage, screen, options, population)
             if options.keep:
                 screen.say(f"kept: {stage.supervisor.settings.data_dir}")
-        screen.verdict(audit)
+            screen.verdict(audit)
+            if options.stay:
+                await _stay(screen, logins.lines(stage.endpoints.api_url))
     if output.as_json:
         output.write(
             {
@@ -71,9 +85,9 @@ async def run_demo(output: Output, options: DemoOptions) -> int:
     return 0 if audit.clean else 1
 
 
-async def _perform(stage: Stage, screen: Screen, options: DemoOptions) -> Audit:
+async def _perform(stage: Stage, screen: Screen, options: DemoOptions, population: list[DemoAccount]) -> Audit:
     story = Story(stage, screen)
-    await story.set_up(populate(options.accounts, options.seed))
+    await story.set_up(population)
     if options.faults:
         await stage.control.add_faults(FAULT_RULES)
         screen.say(f"{len(FAULT_RULES)} kinds of faults are on")
@@ -88,6 +102,13 @@ async def _perform(stage: Stage, screen: Screen, options: DemoOptions) -> Audit:
         await stage.control.clear_faults()
     screen.say("comparing the venues' ledger with our database")
     return await _final_audit(stage)
+
+
+async def _stay(screen: Screen, lines: list[str]) -> None:
+    """Leave everything running, to be looked at, until Ctrl-C or SIGTERM: an end like any other."""
+    screen.after([*lines, "Ctrl-C ends it and takes everything down."])
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
 
 
 async def _play_all(story: Story, acts: Sequence[Act]) -> None:

@@ -43,6 +43,7 @@ class Screen:
             if self._console.is_terminal and not self._silent
             else None
         )
+        self._kept: list[str] = []
         self._lines: list[str] = []
         self._bar: tuple[str, int, int] | None = None
         self._reading = Reading()
@@ -66,6 +67,20 @@ class Screen:
         elif not self._silent:
             self._console.print(line, markup=False)
 
+    def keep(self, lines: list[str]) -> None:
+        """Show lines for as long as the picture stands; nothing scrolls them away."""
+        self._kept = lines
+        if self._live is not None:
+            self._draw()
+        elif not self._silent:
+            self.after(lines)
+
+    def after(self, lines: list[str]) -> None:
+        """Print lines for good, below everything."""
+        if not self._silent:
+            for line in lines:
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def bar(self, name: str, done: int, total: int) -> None:
         """Show long work's progress; ``total`` reached takes the bar away."""
         self._bar = (name, done, total) if done < total else None
@@ -88,7 +103,7 @@ class Screen:
             self._live.update(self._picture())
 
     def _picture(self) -> RenderableType:
-        parts: list[RenderableType] = [Text("\n".join(self._lines[-LINES_SHOWN:]))]
+        parts: list[RenderableType] = [Text("\n".join([*self._kept, *self._lines[-LINES_SHOWN:]]))]
         if self._bar is not None:
             name, done, total = self._bar
             parts.append(_bars([(name, done, total, "")]))
