@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from marketbot.cache.address import check_url
 from marketbot.domain.egress import Egress
+from marketbot.domain.notice import ChannelKind
 from marketbot.domain.venue import Profile
 from marketbot.store.embedded.data_dir import default_data_root
 from marketbot.store.pool import POOL_SIZE_DEFAULT, POOL_SIZE_MAX
@@ -54,6 +55,7 @@ SECRETS_VARIABLE = "MARKETBOT_SECRETS_DIR"
 value: where containers are given secrets. A variable that is set goes before its file."""
 
 _PERIOD = re.compile(r"(\d{1,6})([mhd])")
+_BOT_TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}")
 _PERIOD_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -147,6 +149,11 @@ class Settings(BaseSettings):
     notices_to_loopback: bool = False
     """Whether notices may be sent to this machine's own addresses, as to a relay that runs here; otherwise to the public internet alone."""
 
+    telegram_token: SecretStr | None = None
+    """Of the installation's bot, from @BotFather; none means that no channel leads to Telegram."""
+    telegram_api: str = "https://api.telegram.org"
+    """Where the bot's API is: Telegram's own, or a server of one's own (https; on this machine with ``notices_to_loopback``)."""
+
     backup_dir: Path | None = None
     """Where backups are put; none means ``backups`` in the data directory."""
     backup_key_file: Path | None = None
@@ -182,7 +189,7 @@ class Settings(BaseSettings):
             return init_settings, env_settings
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=directory)
 
-    @field_validator("database_url", "redis_url", mode="before")
+    @field_validator("database_url", "redis_url", "telegram_token", mode="before")
     @classmethod
     def _given(cls, value: Any) -> Any:
         return value or None
@@ -204,6 +211,13 @@ class Settings(BaseSettings):
     def _not_too_often(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value < BACKUP_EVERY_MIN:
             raise ValueError("backups are at least five minutes apart")
+        return value
+
+    @field_validator("telegram_token")
+    @classmethod
+    def _bot_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _BOT_TOKEN.fullmatch(value.get_secret_value()) is None:
+            raise ValueError("a bot's token is written like 123456:letters-and-digits")
         return value
 
     @field_validator("redis_url")
@@ -250,6 +264,12 @@ class Settings(BaseSettings):
     @property
     def vault_key_file(self) -> Path:
         return self.data_dir / "vault.key"
+
+    @property
+    def channel_kinds(self) -> frozenset[ChannelKind]:
+        """By what means this installation can tell people something."""
+        missing = set() if self.telegram_token else {ChannelKind.TELEGRAM}
+        return frozenset(ChannelKind) - missing - {ChannelKind.EMAIL}
 
     @property
     def operator_token_file(self) -> Path:

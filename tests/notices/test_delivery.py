@@ -20,7 +20,8 @@ from marketbot.backup.runs import note_failed
 from marketbot.clock import SystemClock
 from marketbot.controls.halt import halt, resume
 from marketbot.domain.ids import UserId
-from marketbot.domain.notice import Notice, notice_text
+from marketbot.domain.notice import Notice
+from marketbot.domain.notice_texts import notice_text
 from marketbot.domain.trading_state import Scope, TradingState
 from marketbot.jobs import notices as kinds
 from marketbot.jobs.kinds import Kinds

@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from marketbot.api.accounts import accounts_router
+from marketbot.api.channels import channels_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
 from marketbot.api.events import events_router
@@ -21,6 +22,7 @@ from marketbot.api.limits import AddressLimit
 from marketbot.api.live_hub import LiveHub
 from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
+from marketbot.api.operator_channels import operator_channels_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
@@ -91,6 +93,7 @@ def create_app(
             "trusted_proxies": trusted,
             "vault": safe,
             "notices_to_loopback": settings.notices_to_loopback,
+            "channel_kinds": settings.channel_kinds,
         }
     )
 
@@ -121,6 +124,8 @@ def create_app(
             tokens_router(),
             events_router(),
             notices_router(),
+            channels_router(),
+            operator_channels_router(),
         ],
         state=state,
         lifespan=[lifespan],

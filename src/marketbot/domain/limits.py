@@ -22,6 +22,7 @@ class LimitName(StrEnum):
     SOURCE_ADDRESS = "source_address"
     ADDRESS = "address"
     LOGIN = "login"
+    CHANNEL_CODES = "channel_codes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ ADDRESS = Limit(LimitName.ADDRESS, Rate.per(100, 1, burst=400))
 """All requests of one address that is not this machine's own. An office or a mobile network is many people behind one address."""
 LOGIN = Limit(LimitName.LOGIN, Rate.per(10, 60, burst=20))
 """Credentials that were wrong, by address: guessing is slow."""
+
+CHANNEL_CODES = Limit(LimitName.CHANNEL_CODES, Rate.per(5, 3600))
+"""Letters with a code that a user has sent to an address which may be a stranger's."""
 
 
 def source_limit(signals_per_hour: int) -> Limit:
