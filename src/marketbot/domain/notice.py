@@ -11,7 +11,7 @@ class Notice(StrEnum):
 
     POSITION_UNPROTECTED = "position_unprotected"
     ACCOUNT_QUARANTINED = "account_quarantined"
-    KEY_EXPIRING = "key_expiring"
+    KEY_EXPIRES = "key_expires"
     NEW_LOGIN = "new_login"
     TRADING_STOPPED = "trading_stopped"
     TRADING_RESUMED = "trading_resumed"
@@ -53,7 +53,7 @@ class Spoken(StrEnum):
 SEVERITIES: Mapping[Notice, Severity] = {
     Notice.POSITION_UNPROTECTED: Severity.CRITICAL,
     Notice.ACCOUNT_QUARANTINED: Severity.WARNING,
-    Notice.KEY_EXPIRING: Severity.WARNING,
+    Notice.KEY_EXPIRES: Severity.WARNING,
     Notice.NEW_LOGIN: Severity.WARNING,
     Notice.TRADING_STOPPED: Severity.WARNING,
     Notice.TRADING_RESUMED: Severity.WARNING,
@@ -74,7 +74,7 @@ OPERATOR_NOTICES = frozenset(
     {
         Notice.POSITION_UNPROTECTED,
         Notice.ACCOUNT_QUARANTINED,
-        Notice.KEY_EXPIRING,
+        Notice.KEY_EXPIRES,
         Notice.NEW_LOGIN,
         Notice.TRADING_STOPPED,
         Notice.TRADING_RESUMED,

@@ -30,9 +30,9 @@ _TEXTS: Mapping[Notice, Mapping[Spoken, str]] = {
         Spoken.EN: "Account {label} ({venue}) stopped trading until its key is replaced: {reason}",
         Spoken.PT_BR: "A conta {label} ({venue}) parou de operar até que a chave seja trocada: {reason}",
     },
-    Notice.KEY_EXPIRING: {
-        Spoken.EN: "The API key of account {label} ({venue}) expires at {expires_at}. Replace it before then, or the account stops trading.",
-        Spoken.PT_BR: "A chave de API da conta {label} ({venue}) expira em {expires_at}. Troque-a antes disso, ou a conta para de operar.",
+    Notice.KEY_EXPIRES: {
+        Spoken.EN: "The key of account {label} ({venue}) expires in {days} days, at {expires_at}: make another at the venue, and connect that.",
+        Spoken.PT_BR: "A chave da conta {label} ({venue}) expira em {days} dias, em {expires_at}: crie outra na corretora e conecte-a.",
     },
     Notice.NEW_LOGIN: {
         Spoken.EN: "Somebody logged in as {person} from {address}. If it was not you, change the password and end the session.",
@@ -117,11 +117,11 @@ _PORTUGUESE = {
 }
 _TRANSLATED = frozenset({"side", "state", "scope"})
 _NUMBERS = frozenset(
-    {"qty", "entry_price", "stop_price", "target_price", "result", "closed", "not_made", "open", "signals", "ready", "quarantined", "unprotected"}
+    {"qty", "entry_price", "stop_price", "target_price", "result", "closed", "not_made", "open", "signals", "ready", "quarantined", "unprotected", "days"}
 )
 _TIMES = frozenset({"expires_at"})
 _NUMBER = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,30}))?")
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
 def notice_text(notice: Notice, facts: Mapping[str, Any], spoken: Spoken = Spoken.EN) -> str:

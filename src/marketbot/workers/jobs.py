@@ -22,8 +22,9 @@ from marketbot.store.listen import Listener
 from marketbot.store.pool import Pool, is_unavailable
 from marketbot.store.workers import WorkerEndedError
 
-MAX_RUNNING = 4
-"""Jobs under way at once in one process; one holds a connection of the pool for a statement at a time."""
+MAX_RUNNING = 12
+"""Jobs under way at once in one process, most of which wait for somebody to answer; one holds a connection of the pool for a statement at a
+time. One of them listens to the bot for as long as it lives."""
 POLL_S = 2.0
 """The slow poll that finds what has become due, what a lost nudge left, and what a dead worker had."""
 AWAY_S = 0.5
