@@ -192,7 +192,9 @@ async def test_a_critical_notice_is_not_held_up_by_a_flood(database: str, tellin
     await telling.ask(Notice.POSITION_UNPROTECTED, "1", label="main")
     assert (await telling.messages())[-1] == ["position_unprotected"]
     assert len(await telling.messages()) == 6
-    held = await telling.pool.fetchrow("SELECT count(*) AS n, min(due_at) > now() + interval '30 s' AS later FROM notice_item WHERE held")
+    held = await telling.pool.fetchrow(
+        "SELECT count(*) AS n, min(due_at) > now() + interval '30 s' AS later FROM notice_item WHERE held"
+    )
     assert held is not None
     assert tuple(held) == (25, True)
     await telling.pool.execute("UPDATE notice_item SET due_at = now() WHERE held")
@@ -310,7 +312,12 @@ async def link_code(telling: Telling) -> tuple[ChannelRow, str]:
 async def test_a_chat_is_linked_by_its_code_once_and_in_private(database: str, telling: Telling) -> None:
     row, code = await link_code(telling)
     services = telling.services
-    for text, chat_id, kind in (("/start", 1, "private"), ("/start wrong", 2, "private"), (f"/start {code}", 3, "group"), (f"{code}", 4, "private")):
+    for text, chat_id, kind in (
+        ("/start", 1, "private"),
+        ("/start wrong", 2, "private"),
+        (f"/start {code}", 3, "group"),
+        (f"{code}", 4, "private"),
+    ):
         services.say(text, chat_id, kind=kind)
     services.say(f"/start {code}", 42)
     services.say(f"/start {code}", 43)
@@ -410,13 +417,13 @@ async def test_news_is_found_once_for_those_who_want_it_after_the_commit(telling
             denied_id, telling.accounts[0], telling.user_id,
         )  # fmt: skip
         await connection.execute(
-            "INSERT INTO outcome (signal_id, account_id, user_id, result, reason, at) VALUES ($1, $2, $4, 'rejected', 'INSUFFICIENT_FUNDS', "
-            "clock_timestamp()), ($1, $3, $4, 'ordered', NULL, clock_timestamp())",
+            "INSERT INTO outcome (signal_id, account_id, user_id, result, reason, at) VALUES ($1, $2, $4, 'rejected', "
+            "'INSUFFICIENT_FUNDS', clock_timestamp()), ($1, $3, $4, 'ordered', NULL, clock_timestamp())",
             signal_id, *telling.accounts, telling.user_id,
         )  # fmt: skip
         await connection.execute(
-            "INSERT INTO position (account_id, symbol, side, user_id, signal_id, protection, qty, entry_price, stop_price, opened_at, protected_at) "
-            "VALUES ($1, $2, 'long', $3, $4, 'protected', 1.5, 1234.5, 1200, now(), clock_timestamp())",
+            "INSERT INTO position (account_id, symbol, side, user_id, signal_id, protection, qty, entry_price, stop_price, "
+            "opened_at, protected_at) VALUES ($1, $2, 'long', $3, $4, 'protected', 1.5, 1234.5, 1200, now(), clock_timestamp())",
             telling.accounts[1], SYMBOL, telling.user_id, signal_id,
         )  # fmt: skip
         await connection.execute(
@@ -429,7 +436,9 @@ async def test_news_is_found_once_for_those_who_want_it_after_the_commit(telling
             assert not await notice_items.find_news(pool, notice)
     rows = await pool.fetch("SELECT channel_id, notice, facts FROM notice_item ORDER BY notice, item_id")
     assert {row["channel_id"] for row in rows} == {1}
-    told = [(row["notice"], row["facts"].get("became") or row["facts"].get("result") or row["facts"]["entry_price"]) for row in rows]
+    told = [
+        (row["notice"], row["facts"].get("became") or row["facts"].get("result") or row["facts"]["entry_price"]) for row in rows
+    ]
     assert sorted(told) == [
         ("entry_not_made", "denied"),
         ("entry_not_made", "rejected"),
@@ -446,7 +455,9 @@ async def test_news_is_found_once_for_those_who_want_it_after_the_commit(telling
 async def test_what_was_missed_is_caught_up_with_in_steps(telling: Telling) -> None:
     await telling.channel(ChannelKind.TELEGRAM, "1")
     await telling.pool.execute("UPDATE notice_channel SET confirmed_at = now() - interval '1 day'")
-    await telling.pool.execute("INSERT INTO notice_look (name, seen_until) VALUES ('position_closed', now() - interval '12 minutes')")
+    await telling.pool.execute(
+        "INSERT INTO notice_look (name, seen_until) VALUES ('position_closed', now() - interval '12 minutes')"
+    )
     await telling.pool.execute(
         "INSERT INTO realized_result (account_id, closed_at, symbol, side, user_id, result) "
         "SELECT $1, now() - make_interval(mins => n), $2, 'long', $3, 1 FROM generate_series(0, 20) n",
@@ -466,7 +477,8 @@ async def test_a_page_of_channels_at_a_time_finds_all(telling: Telling, monkeypa
         await telling.channel(ChannelKind.TELEGRAM, str(number))
     assert not await notice_items.find_news(telling.pool, Notice.POSITION_CLOSED)
     await telling.pool.execute(
-        "INSERT INTO realized_result (account_id, closed_at, symbol, side, user_id, result) VALUES ($1, clock_timestamp(), $2, 'long', $3, 1)",
+        "INSERT INTO realized_result (account_id, closed_at, symbol, side, user_id, result) "
+        "VALUES ($1, clock_timestamp(), $2, 'long', $3, 1)",
         telling.accounts[0], SYMBOL, telling.user_id,
     )  # fmt: skip
     await notice_items.find_news(telling.pool, Notice.POSITION_CLOSED)

@@ -103,7 +103,9 @@ def test_practice_says_so() -> None:
     assert (document["simulated"], len(document["notices"]), document["left_out"]) == (True, MAX_WEBHOOK_NOTICES, 3)
 
 
-@pytest.mark.parametrize("facts", [{"label": "{reason} {0} %s"}, {"label": None}, {"label": ["x"], "reason": {"a": 1}}, {"reason": "\ud800"}])
+@pytest.mark.parametrize(
+    "facts", [{"label": "{reason} {0} %s"}, {"label": None}, {"label": ["x"], "reason": {"a": 1}}, {"reason": "\ud800"}]
+)
 def test_odd_facts_make_no_message_fail(facts: dict[str, Any]) -> None:
     item = Item(Notice.ACCOUNT_QUARANTINED, AT, facts)
     for kind in TEXT_KINDS:

@@ -57,7 +57,9 @@ async def test_each_kind_is_added_and_what_is_secret_is_shown_once(faces: Faces)
     stored = str(await faces.store.fetch("SELECT c::text FROM notice_channel c")) + answer.body.decode()
     for secret in (webhook["secret"], chat["code"], "a-secret", "KLMNOPQRST", "ana@example.com"):
         assert secret not in stored
-    assert await faces.store.fetchval("SELECT payload->>'channel_id' FROM job WHERE kind = 'channel_code'") == str(rows[3]["channel_id"])
+    assert await faces.store.fetchval("SELECT payload->>'channel_id' FROM job WHERE kind = 'channel_code'") == str(
+        rows[3]["channel_id"]
+    )
 
 
 async def test_the_sixth_channel_is_refused_and_one_that_is_removed_makes_room(faces: Faces) -> None:
@@ -108,7 +110,9 @@ async def test_a_channel_is_changed_tried_and_not_before_it_is_confirmed(faces: 
     path = f"/v1/channels/{chat}"
     unconfirmed = await faces.ask("POST", f"{path}/test", faces.ana)
     assert (unconfirmed.status, unconfirmed.json["reason"]) == (409, "CHANNEL_UNCONFIRMED")
-    await faces.store.execute("UPDATE notice_channel SET target_sealed = 'x', confirmed_at = now(), failed = 'gone', code_sha256 = NULL, code_until = NULL")
+    await faces.store.execute(
+        "UPDATE notice_channel SET target_sealed = 'x', confirmed_at = now(), failed = 'gone', code_sha256 = NULL, code_until = NULL"
+    )
     changed = await faces.ask("PATCH", path, faces.ana, {"language": "en", "minimum": "info", "notices": None})
     assert changed.json["channel"] | {"created_at": 0, "confirmed_at": 0} == {
         "channel_id": chat, "kind": "telegram", "name": "Telegram", "language": "en", "minimum": "info", "notices": None,
@@ -156,7 +160,12 @@ async def test_letters_to_strangers_are_few(faces: Faces) -> None:
 
 async def test_the_operators_channels_are_the_operators(faces: Faces) -> None:
     path = "/v1/operator/channels"
-    made = await add(faces, faces.operator, {"kind": "slack", "url": "https://hooks.slack.com/services/T0/B0/abcdef", "notices": ["backup_failed"]}, path)
+    made = await add(
+        faces,
+        faces.operator,
+        {"kind": "slack", "url": "https://hooks.slack.com/services/T0/B0/abcdef", "notices": ["backup_failed"]},
+        path,
+    )
     number = made["channel"]["channel_id"]
     wrong = await faces.ask("POST", path, faces.operator, {"kind": "telegram", "notices": ["position_closed"]})
     assert (wrong.status, wrong.json["reason"]) == (422, "FIELD_INVALID")

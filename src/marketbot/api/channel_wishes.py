@@ -1,4 +1,4 @@
-"""What a request for a channel asks for: where it leads, in which language, and what of. Pure; nothing of an address is ever quoted back."""
+"""What a request for a channel asks for: where it leads, in which language, and what of. Pure; no address is ever quoted back."""
 
 from __future__ import annotations
 
@@ -88,7 +88,11 @@ def _notices(value: object, allowed: frozenset[Notice]) -> Sequence[Notice] | No
     if value is None:
         return None
     known = {notice.value: notice for notice in allowed}
-    if not isinstance(value, list) or not 0 < len(value) <= len(known) or not all(isinstance(each, str) and each in known for each in value):
+    if (
+        not isinstance(value, list)
+        or not 0 < len(value) <= len(known)
+        or not all(isinstance(each, str) and each in known for each in value)
+    ):
         raise ChannelInvalid(f"notices is null for all, or a list of some of: {', '.join(sorted(known))}")
     return [known[each] for each in dict.fromkeys(value)]
 

@@ -46,12 +46,22 @@ async def post_operator_channel_code(request: ApiRequest) -> Response[bytes]:
     return await channel_commands.renew_code(request)
 
 
-@post("/v1/operator/channels/{channel_id:int}/confirm", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+@post(
+    "/v1/operator/channels/{channel_id:int}/confirm", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES
+)
 async def confirm_operator_channel(request: ApiRequest) -> Response[bytes]:
     """Show the code that a mailbox was sent."""
     return await channel_commands.show_code(request)
 
 
 def operator_channels_router() -> Router:
-    handlers = [list_operator_channels, post_operator_channel, patch_operator_channel, delete_operator_channel, test_operator_channel, post_operator_channel_code, confirm_operator_channel]
+    handlers = [
+        list_operator_channels,
+        post_operator_channel,
+        patch_operator_channel,
+        delete_operator_channel,
+        test_operator_channel,
+        post_operator_channel_code,
+        confirm_operator_channel,
+    ]
     return Router(path="/", route_handlers=handlers, before_request=admit)

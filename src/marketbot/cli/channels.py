@@ -38,9 +38,7 @@ async def show_channels(output: Output, settings: Settings, user: str | None) ->
     output.show({"channels": [asdict(row) for row in rows]}, human)
 
 
-async def add_channel(
-    output: Output, settings: Settings, document: dict[str, Any], user: str | None
-) -> None:
+async def add_channel(output: Output, settings: Settings, document: dict[str, Any], user: str | None) -> None:
     """Add a channel; a webhook's secret and a chat's code are shown once."""
     allowed = OPERATOR_NOTICES if user is None else USER_NOTICES
     try:
@@ -90,9 +88,7 @@ async def add_channel(
     output.show({**asdict(added), **once}, human)
 
 
-async def change_channel(
-    output: Output, settings: Settings, channel_id: int, document: dict[str, Any], user: str | None
-) -> None:
+async def change_channel(output: Output, settings: Settings, channel_id: int, document: dict[str, Any], user: str | None) -> None:
     try:
         change = read_channel_change(document, OPERATOR_NOTICES if user is None else USER_NOTICES)
     except ChannelInvalid as invalid:

@@ -21,9 +21,12 @@ LANGUAGES: Mapping[Spoken, Language] = {Spoken.EN: Language.EN, Spoken.PT_BR: La
 
 _TEXTS: Mapping[Notice, Mapping[Spoken, str]] = {
     Notice.POSITION_UNPROTECTED: {
-        Spoken.EN: "The {side} position in {symbol} of account {label} ({venue}) has no verified stop. It is being seen to; look at the exchange.",
+        Spoken.EN: (
+            "The {side} position in {symbol} of account {label} ({venue}) has no verified stop. It is being seen to; look at the exchange."
+        ),
         Spoken.PT_BR: (
-            "A posição {side} em {symbol} da conta {label} ({venue}) está sem stop confirmado. Estamos cuidando disso; confira na corretora."
+            "A posição {side} em {symbol} da conta {label} ({venue}) está sem stop confirmado. "
+            "Estamos cuidando disso; confira na corretora."
         ),
     },
     Notice.ACCOUNT_QUARANTINED: {
@@ -31,7 +34,9 @@ _TEXTS: Mapping[Notice, Mapping[Spoken, str]] = {
         Spoken.PT_BR: "A conta {label} ({venue}) parou de operar até que a chave seja trocada: {reason}",
     },
     Notice.KEY_EXPIRES: {
-        Spoken.EN: "The key of account {label} ({venue}) expires in {days} days, at {expires_at}: make another at the venue, and connect that.",
+        Spoken.EN: (
+            "The key of account {label} ({venue}) expires in {days} days, at {expires_at}: make another at the venue, and connect that."
+        ),
         Spoken.PT_BR: "A chave da conta {label} ({venue}) expira em {days} dias, em {expires_at}: crie outra na corretora e conecte-a.",
     },
     Notice.NEW_LOGIN: {
@@ -60,14 +65,20 @@ _TEXTS: Mapping[Notice, Mapping[Spoken, str]] = {
         Spoken.PT_BR: "Sem entrada em {symbol} na conta {label} ({venue}): {why} {detail}",
     },
     Notice.DAILY_SUMMARY: {
-        Spoken.EN: "{day} (UTC): {closed} positions closed with a result of {result} before fees, {not_made} entries not made, {open} positions open now.",
+        Spoken.EN: (
+            "{day} (UTC): {closed} positions closed with a result of {result} before fees, {not_made} entries not made, "
+            "{open} positions open now."
+        ),
         Spoken.PT_BR: (
             "{day} (UTC): {closed} posições fechadas com resultado de {result} antes das taxas, {not_made} entradas não feitas, "
             "{open} posições abertas agora."
         ),
     },
     Notice.OPERATOR_SUMMARY: {
-        Spoken.EN: "{day} (UTC): {signals} signals; {ready} accounts ready, {quarantined} in quarantine, {open} positions open now, {unprotected} of them unprotected.",
+        Spoken.EN: (
+            "{day} (UTC): {signals} signals; {ready} accounts ready, {quarantined} in quarantine, {open} positions open now, "
+            "{unprotected} of them unprotected."
+        ),
         Spoken.PT_BR: (
             "{day} (UTC): {signals} sinais; {ready} contas prontas, {quarantined} em quarentena, {open} posições abertas agora, "
             "{unprotected} delas sem proteção."
@@ -94,7 +105,10 @@ WORDS: Mapping[str, Mapping[Spoken, str]] = {
         Spoken.PT_BR: "Este chat está vinculado: os avisos do MarketBot chegam aqui.",
     },
     "code": {
-        Spoken.EN: "Enter this code to have notices sent to this address: {code}\n\nIt holds for fifteen minutes. If it was not you who asked, ignore this message.",
+        Spoken.EN: (
+            "Enter this code to have notices sent to this address: {code}\n\n"
+            "It holds for fifteen minutes. If it was not you who asked, ignore this message."
+        ),
         Spoken.PT_BR: (
             "Digite este código para receber avisos neste endereço: {code}\n\n"
             "Ele vale por quinze minutos. Se não foi você quem pediu, ignore esta mensagem."
@@ -117,7 +131,21 @@ _PORTUGUESE = {
 }
 _TRANSLATED = frozenset({"side", "state", "scope"})
 _NUMBERS = frozenset(
-    {"qty", "entry_price", "stop_price", "target_price", "result", "closed", "not_made", "open", "signals", "ready", "quarantined", "unprotected", "days"}
+    {
+        "qty",
+        "entry_price",
+        "stop_price",
+        "target_price",
+        "result",
+        "closed",
+        "not_made",
+        "open",
+        "signals",
+        "ready",
+        "quarantined",
+        "unprotected",
+        "days",
+    }
 )
 _TIMES = frozenset({"expires_at"})
 _NUMBER = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,30}))?")

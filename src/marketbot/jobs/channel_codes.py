@@ -22,14 +22,21 @@ log = structlog.get_logger(__name__)
 def code_kind(pool: Pool, vault: Vault, letters: Letters | None) -> Kind:
     async def send(job: ClaimedJob) -> None:
         channel = await channels.sealed_channel(pool, job.payload["channel_id"])
-        if channel is None or channel.kind is not ChannelKind.EMAIL or channel.confirmed_at is not None or channel.target_sealed is None:
+        if (
+            channel is None
+            or channel.kind is not ChannelKind.EMAIL
+            or channel.confirmed_at is not None
+            or channel.target_sealed is None
+        ):
             log.info("channel_code_dropped", job_id=job.job_id)
             return
         if letters is None:
             raise DeliveryFailed("this installation has no mail server any more")
         code = make_mail_code()
         async with pool.acquire() as connection:
-            await channels.set_code(connection, channel.user_id, channel.channel_id, code_sha256(channel.channel_id, code), CODE_LIFE)
+            await channels.set_code(
+                connection, channel.user_id, channel.channel_id, code_sha256(channel.channel_id, code), CODE_LIFE
+            )
         address = vault.open(channel.target_sealed, aad=channel_aad(channel.user_id, channel.kind, "target")).decode()
         spoken = channel.language
         await letters.send(address, f"MarketBot: {word('code_subject', spoken)}", word("code", spoken, code=code))

@@ -14,8 +14,8 @@ from marketbot.jobs.kinds import Kind
 from marketbot.jobs.tell import ATTEMPTS_MAX
 from marketbot.ports import Clock
 from marketbot.store import notice_items
-from marketbot.store.pool import Pool
 from marketbot.store.jobs import ClaimedJob
+from marketbot.store.pool import Pool
 
 ROUND_NAME = "notice_round"
 ROUND_EVERY = timedelta(seconds=5)

@@ -70,7 +70,9 @@ async def _link(pool: Pool, vault: Vault, telegram: Telegram, chat_id: int, name
 def _start_of(update: dict[str, Any]) -> tuple[int, str, str] | None:
     """Return chat, its name and the code, of a ``/start CODE`` that was said in private; in a group others would read along."""
     message = update.get("message")
-    chat = message.get("chat") if isinstance(message, dict) else None
+    if not isinstance(message, dict):
+        return None
+    chat = message.get("chat")
     if not isinstance(chat, dict) or chat.get("type") != "private" or not isinstance(chat.get("id"), int):
         return None
     text = message.get("text")

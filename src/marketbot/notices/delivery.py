@@ -1,7 +1,7 @@
 """Posts one notice: the name is resolved here, each address is checked, and exactly a checked one is dialled (no second look-up).
 
-Nothing is followed: a redirect is a failure. What a stranger answers beyond the status line is not read; of a service that we know (``call``)
-a bounded answer is.
+Nothing is followed: a redirect is a failure. What a stranger answers beyond the status line is not read; of a service that we
+know (``call``) a bounded answer is.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Courier:
         """Post the body to a service that is known, and return what it answers, whatever its status.
 
         Raises:
-            DeliveryFailed: no connection, no whole answer in HTTP of at most ``MAX_ANSWER_BYTES``, too late, or nowhere that may be dialled.
+            DeliveryFailed: no connection, no whole answer in HTTP of at most ``MAX_ANSWER_BYTES``, too late, or nowhere that may be
+                dialled.
         """
         try:
             async with asyncio.timeout(timeout_s):

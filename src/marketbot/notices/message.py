@@ -1,4 +1,4 @@
-"""One message of one notice or a digest of many, as each kind of channel takes it: bounded, and with nothing in it that acts as markup. Pure.
+"""One message of one notice or a digest of many, as each kind of channel takes it: bounded, with nothing in it that acts as markup. Pure.
 
 What does not fit is counted, never cut in the middle: the last line says how many more there were.
 """
@@ -80,7 +80,7 @@ def title(items: Sequence[Item], spoken: Spoken, *, simulated: bool) -> str:
 
 
 def message_text(kind: ChannelKind, items: Sequence[Item], spoken: Spoken, *, simulated: bool) -> str:
-    """Return title and notices, the gravest first, in at most as many characters (UTF-16 units, as Telegram counts) as the channel takes."""
+    """Return title and notices, the gravest first, in as many characters (UTF-16 units, as Telegram counts) as the channel takes."""
     escape, room = ESCAPES[kind], LIMITS[kind]
     ordered = sorted(items, key=lambda item: (-_GRAVITY.index(item.severity), item.at))
     lines = [escape(title(items, spoken, simulated=simulated))]

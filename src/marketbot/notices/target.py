@@ -11,8 +11,14 @@ MAX_EMAIL_CHARS = 254
 """RFC 5321's path, without its brackets."""
 
 _HOSTS = {
-    ChannelKind.DISCORD: (frozenset({"discord.com", "discordapp.com"}), re.compile(r"/api/webhooks/[0-9]{5,25}/[A-Za-z0-9_-]{10,120}")),
-    ChannelKind.SLACK: (frozenset({"hooks.slack.com"}), re.compile(r"/services/[A-Za-z0-9]{1,40}/[A-Za-z0-9]{1,40}/[A-Za-z0-9]{1,80}")),
+    ChannelKind.DISCORD: (
+        frozenset({"discord.com", "discordapp.com"}),
+        re.compile(r"/api/webhooks/[0-9]{5,25}/[A-Za-z0-9_-]{10,120}"),
+    ),
+    ChannelKind.SLACK: (
+        frozenset({"hooks.slack.com"}),
+        re.compile(r"/services/[A-Za-z0-9]{1,40}/[A-Za-z0-9]{1,40}/[A-Za-z0-9]{1,80}"),
+    ),
 }
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?\.[A-Za-z]{2,63}")
 

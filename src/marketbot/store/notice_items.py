@@ -83,7 +83,7 @@ async def find_news(pool: Pool, notice: Notice) -> bool:
     while after is not None:
         after = await pool.fetchval(FIND[notice], since - LOOK_OVERLAP, until, after, LOOK_PAGE)
     await pool.execute("UPDATE notice_look SET seen_until = $2 WHERE name = $1", notice.value, until)
-    return until < now
+    return bool(until < now)
 
 
 async def summarize_yesterday(pool: Pool) -> None:

@@ -154,8 +154,8 @@ class JobRunner:
         metrics.count_job(job.kind, JobResult.DONE)
 
     async def _fail(self, job: ClaimedJob, failed: str, after_s: float = 0.0) -> None:
-        """Let it be tried again, after ``after_s`` at the earliest, or give it up. A recurring one is never given up for good: it comes again
-        at its usual time."""
+        """Let it be tried again, after ``after_s`` at the earliest, or give it up. A recurring one is never given up for good: it comes
+        again at its usual time."""
         now = self._clock.now()
         given_up = job.attempts >= job.max_attempts
         if not given_up:
