@@ -32,9 +32,10 @@ SUMMARIZE = (_SQL / "summarize_users_day.sql").read_text()
 SUMMARIZE_OPERATOR = (_SQL / "summarize_operators_day.sql").read_text()
 
 _DUE = """
-SELECT c.channel_id, c.tat_us FROM notice_channel c
-WHERE (c.quiet_until IS NULL OR c.quiet_until <= clock_timestamp())
-  AND c.channel_id IN (SELECT DISTINCT channel_id FROM notice_item WHERE job_id IS NULL AND due_at <= now() LIMIT $1)
+SELECT c.channel_id, c.tat_us FROM notice_channel c WHERE c.channel_id IN (
+    SELECT DISTINCT channel_id FROM notice_item i JOIN notice_channel q USING (channel_id)
+    WHERE i.job_id IS NULL AND i.due_at <= now() AND (q.quiet_until IS NULL OR q.quiet_until <= clock_timestamp())
+    LIMIT $1)
 """
 
 
@@ -99,10 +100,10 @@ async def due_channels(pool: Pool) -> list[DueChannel]:
 
 
 async def waiting_items(connection: Connection, channel_id: int) -> list[Waiting]:
-    """Return what waits for a channel, the oldest first, locked: of two rounds one decides."""
+    """Return what waits for a channel, what is new before what is held, the oldest first. Locked: of two rounds one decides."""
     rows = await connection.fetch(
         "SELECT item_id, notice, due_at, held FROM notice_item WHERE channel_id = $1 AND job_id IS NULL "
-        "ORDER BY at, item_id LIMIT $2 FOR UPDATE SKIP LOCKED",
+        "ORDER BY held, at, item_id LIMIT $2 FOR UPDATE SKIP LOCKED",
         channel_id,
         MAX_DIGEST_ITEMS,
     )

@@ -64,6 +64,7 @@ CREATE TABLE notice_item (
     UNIQUE (channel_id, notice, subject)
 );
 CREATE INDEX notice_item_waiting ON notice_item (due_at, channel_id) WHERE job_id IS NULL;
+CREATE INDEX notice_item_of_channel ON notice_item (channel_id) WHERE job_id IS NULL;
 CREATE INDEX notice_item_of_job ON notice_item (job_id) WHERE job_id IS NOT NULL;
 -- The role of users' requests has no right on it, and no policy shows it anything.
 ALTER TABLE notice_item ENABLE ROW LEVEL SECURITY;
