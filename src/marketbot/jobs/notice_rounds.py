@@ -19,6 +19,8 @@ from marketbot.store.pool import Pool
 
 ROUND_NAME = "notice_round"
 ROUND_EVERY = timedelta(seconds=5)
+ROUND_PAGES_MAX = 20
+"""Ten thousand channels in one round; the next round takes the rest."""
 NEWS_NAME = "notice_news"
 NEWS_EVERY = timedelta(seconds=60)
 NEWS_WINDOWS_MAX = 12
@@ -31,12 +33,16 @@ FOUND = (Notice.POSITION_PROTECTED, Notice.POSITION_CLOSED, Notice.ENTRY_NOT_MAD
 
 def round_kind(pool: Pool, clock: Clock) -> Kind:
     async def let_speak(_job: ClaimedJob) -> None:
-        for due in await notice_items.due_channels(pool):
-            async with pool.acquire() as connection, connection.transaction():
-                waiting = await notice_items.waiting_items(connection, due.channel_id)
-                if waiting:
-                    paced = pace(waiting, due.tat_us, clock.now())
-                    await notice_items.apply_pace(connection, due.channel_id, paced, ATTEMPTS_MAX)
+        for _ in range(ROUND_PAGES_MAX):
+            page = await notice_items.due_channels(pool)
+            for due in page:
+                async with pool.acquire() as connection, connection.transaction():
+                    waiting = await notice_items.waiting_items(connection, due.channel_id)
+                    if waiting:
+                        paced = pace(waiting, due.tat_us, clock.now())
+                        await notice_items.apply_pace(connection, due.channel_id, paced, ATTEMPTS_MAX)
+            if len(page) < notice_items.DUE_PAGE:
+                break
 
     return Kind(ROUND_NAME, let_speak, every=ROUND_EVERY, timeout_s=TIMEOUT_S, interruptible=True)
 

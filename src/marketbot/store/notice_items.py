@@ -19,8 +19,8 @@ LOOK_WINDOW_MAX = timedelta(minutes=5)
 """How much time one statement looks at; what was missed for longer is caught up with in steps."""
 LOOK_OVERLAP = timedelta(minutes=2)
 """A row's time is taken before its commit: what was committed late is found by looking again. It is told once all the same."""
-CHANNELS_A_ROUND_MAX = 500
-"""Channels that one round lets speak; the next round takes the next."""
+DUE_PAGE = 500
+"""Channels that are let speak before the next are looked for."""
 
 _SQL = Path(__file__).with_name("sql")
 FIND = {
@@ -96,7 +96,7 @@ async def summarize_yesterday(pool: Pool) -> None:
 
 
 async def due_channels(pool: Pool) -> list[DueChannel]:
-    return [DueChannel(**dict(row)) for row in await pool.fetch(_DUE, CHANNELS_A_ROUND_MAX)]
+    return [DueChannel(**dict(row)) for row in await pool.fetch(_DUE, DUE_PAGE)]
 
 
 async def waiting_items(connection: Connection, channel_id: int) -> list[Waiting]:
