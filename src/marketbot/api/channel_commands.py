@@ -14,10 +14,12 @@ from marketbot.api.answers import json_answer
 from marketbot.api.bodies import read_object
 from marketbot.api.channel_wishes import ChannelInvalid, ChannelWish, read_channel_change, read_channel_wish
 from marketbot.api.database import Database
+from marketbot.api.identity import actor_of
 from marketbot.api.limits import limit
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.ids import UserId
 from marketbot.domain.limits import CHANNEL_CODES
 from marketbot.domain.notice import OPERATOR_NOTICES, USER_NOTICES, ChannelKind, Notice, Spoken
@@ -26,7 +28,8 @@ from marketbot.notices.codes import CODE_LIFE, CODE_TRIES_MAX, code_sha256, make
 from marketbot.notices.signing import make_secret
 from marketbot.observability.logs import logger
 from marketbot.store import channels
-from marketbot.store.channels import ChannelRow, NewChannel, channel_aad
+from marketbot.store.audit_trail import record
+from marketbot.store.channels import ChannelRow, NewChannel, channel_aad, channel_entry
 from marketbot.store.notice_items import put
 from marketbot.store.pool import Connection
 from marketbot.vault.vault import Vault
@@ -68,6 +71,8 @@ async def add_channel(request: ApiRequest) -> Response[bytes]:
         row = await channels.create_channel(connection, owner, _sealed(request.app.state.vault, owner, wish, secret))
         if row is not None and code is not None:
             await channels.set_code(connection, owner, row.channel_id, code_sha256(None, code), CODE_LIFE)
+        if row is not None:
+            await _note(request, connection, Action.CHANNEL_ADDED, row)
     if row is None:
         return api_problem(ApiReason.CHANNEL_LIMIT_REACHED, spoken_by(request))
     if row.kind is ChannelKind.EMAIL:
@@ -87,6 +92,8 @@ async def alter_channel(request: ApiRequest) -> Response[bytes]:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))
     async with _writing(request) as connection:
         row = await channels.change_channel(connection, owner, channel_id, change)
+        if row is not None:
+            await _note(request, connection, Action.CHANNEL_CHANGED, row)
     if row is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     log.info("channel_changed", user_id=owner, channel_id=channel_id)
@@ -97,7 +104,10 @@ async def drop_channel(request: ApiRequest) -> Response[bytes]:
     """Remove a channel; what waits for it goes too."""
     owner, channel_id = _owner(request), _channel_id(request)
     async with _writing(request) as connection:
-        removed = await channels.remove_channel(connection, owner, channel_id)
+        row = await channels.read_channel(connection, owner, channel_id)
+        removed = row is not None and await channels.remove_channel(connection, owner, channel_id)
+        if row is not None and removed:
+            await _note(request, connection, Action.CHANNEL_REMOVED, row)
     if not removed:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     log.info("channel_removed", user_id=owner, channel_id=channel_id)
@@ -129,6 +139,8 @@ async def show_code(request: ApiRequest) -> Response[bytes]:
         row = None
         if found is not None and found.kind is ChannelKind.EMAIL:
             row = await channels.confirm_channel(connection, owner, channel_id, sha256, CODE_TRIES_MAX)
+        if row is not None:
+            await _note(request, connection, Action.CHANNEL_CONFIRMED, row)
     if found is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     if row is None:
@@ -170,6 +182,10 @@ async def _renew(request: ApiRequest, row: ChannelRow) -> Response[bytes]:
     if not given:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     return json_answer({"channel": _shown(row), **_shown_once(None, code)})
+
+
+async def _note(request: ApiRequest, connection: Connection, action: Action, row: ChannelRow) -> None:
+    await record(connection, channel_entry(action, actor_of(request), row.channel_id, row.user_id, row.kind))
 
 
 async def _limit_codes(request: ApiRequest) -> Response[bytes] | None:

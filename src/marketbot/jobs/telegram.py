@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from marketbot.domain.audit_entry import Action, Actor, ActorKind
 from marketbot.domain.notice import ChannelKind
 from marketbot.domain.notice_texts import clean, word
 from marketbot.jobs.kinds import Kind, TryLater
@@ -17,7 +18,8 @@ from marketbot.notices.codes import code_sha256
 from marketbot.notices.delivery import DeliveryFailed
 from marketbot.notices.services import UPDATES_TIMEOUT_S, ReceiverBusy, ReceiverGone, Telegram
 from marketbot.store import channels, notice_items
-from marketbot.store.channels import channel_aad
+from marketbot.store.audit_trail import record
+from marketbot.store.channels import channel_aad, channel_entry
 from marketbot.store.jobs import ClaimedJob
 from marketbot.store.pool import Pool
 from marketbot.vault.vault import Vault
@@ -57,8 +59,13 @@ async def _link(pool: Pool, vault: Vault, telegram: Telegram, chat_id: int, name
         log.info("telegram_code_unknown")
         return
     sealed = vault.seal(str(chat_id).encode(), aad=channel_aad(channel.user_id, ChannelKind.TELEGRAM, "target"))
-    if not await channels.link_chat(pool, channel, sha256, name, sealed):
-        return
+    async with pool.acquire() as connection, connection.transaction():
+        if not await channels.link_chat(connection, channel, sha256, name, sealed):
+            return
+        # Who wrote to the bot is known to Telegram alone.
+        actor = Actor(ActorKind.SYSTEM)
+        entry = channel_entry(Action.CHANNEL_CONFIRMED, actor, channel.channel_id, channel.user_id, channel.kind)
+        await record(connection, entry)
     log.info("telegram_linked", channel_id=channel.channel_id, user_id=channel.user_id)
     try:
         await telegram.send(chat_id, word("linked", channel.language))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from marketbot.domain.audit_entry import Action, Actor, AuditEntry
 from marketbot.domain.ids import UserId
 from marketbot.domain.notice import ChannelKind, Notice, Severity, Spoken
 from marketbot.store.jobs import enqueue
@@ -76,6 +77,11 @@ class SealedChannel:
 def channel_aad(user_id: UserId | None, kind: ChannelKind, what: str) -> bytes:
     """Return what a channel's ``what`` ("target" or "secret") is sealed for."""
     return f"channel:{'operator' if user_id is None else int(user_id)}:{kind.value}:{what}".encode()
+
+
+def channel_entry(action: Action, actor: Actor, channel_id: int, user_id: UserId | None, kind: ChannelKind) -> AuditEntry:
+    """Return what the audit trail says of a channel: whose and of which kind, not where it leads."""
+    return AuditEntry(action, actor, "channel", str(channel_id), {"user_id": user_id, "kind": kind.value})
 
 
 async def list_channels(connection: Connection, user_id: UserId | None) -> list[ChannelRow]:
@@ -182,9 +188,9 @@ async def channel_of_code(pool: Pool, sha256: bytes) -> SealedChannel | None:
     return None if row is None else _sealed(row)
 
 
-async def link_chat(pool: Pool, channel: SealedChannel, sha256: bytes, name: str, target_sealed: bytes) -> bool:
+async def link_chat(connection: Connection, channel: SealedChannel, sha256: bytes, name: str, target_sealed: bytes) -> bool:
     """Let the channel lead to a chat. False when its code was used or replaced meanwhile."""
-    done = await pool.execute(
+    done = await connection.execute(
         "UPDATE notice_channel SET name = $3, target_sealed = $4, confirmed_at = clock_timestamp(), code_sha256 = NULL, code_until = NULL "
         "WHERE channel_id = $1 AND code_sha256 = $2 AND confirmed_at IS NULL AND code_until > clock_timestamp()",
         channel.channel_id,
