@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.people.mailbox import receiving
 from tests.store.queue import SYMBOL, make_accounts, make_intents, make_signal
 
 from marketbot.clock import SystemClock
@@ -19,7 +20,9 @@ from marketbot.domain.notice import ChannelKind, Notice, Severity, Spoken
 from marketbot.jobs import notice_kinds as every_kind
 from marketbot.jobs.kinds import Kinds
 from marketbot.jobs.notice_rounds import round_kind
-from marketbot.jobs.tell import Means, tell_kind
+from marketbot.jobs.tell import Letters, Means, tell_kind
+from marketbot.mail.postman import Postman
+from marketbot.mail.server import MailServer
 from marketbot.notices.codes import CODE_LIFE, code_sha256, make_link_code
 from marketbot.notices.delivery import Courier
 from marketbot.store import channels, notice_items, notices
@@ -110,7 +113,7 @@ class Telling:
         return [row["notices"] for row in rows]
 
     @asynccontextmanager
-    async def working(self, dsn: str, *, bot: bool = False) -> AsyncIterator[None]:
+    async def working(self, dsn: str, *, bot: bool = False, letters: Letters | None = None) -> AsyncIterator[None]:
         """Run a keeper's jobs: those that deliver, and with ``bot`` all there are."""
         connection = await connect(dsn, name="worker")
         worker = await enlist(connection, Process(("keeper",), "test", "elsewhere", 1, "1", (0,)))
@@ -124,7 +127,7 @@ class Telling:
             loopback=True,
             telegram_api=self.services.telegram,
             telegram_token=BOT_TOKEN,
-            letters=self.mailbox,
+            letters=letters or self.mailbox,
         )
         if not bot:
             kinds = [kind for kind in kinds if kind.every is None]
@@ -540,3 +543,21 @@ async def test_no_secret_stands_in_a_row_or_in_what_failed(
     assert "localhost answered 500" in said
     for secret in (BOT_TOKEN, "a-secret-of", "asecretofslack", SECRET):
         assert secret not in said
+
+
+async def test_a_notice_arrives_at_a_mail_server(database: str, telling: Telling) -> None:
+    """Over a socket, by what the installation sends its other letters with."""
+    await telling.channel(ChannelKind.EMAIL, "ana@example.com", language=Spoken.PT_BR)
+    async with receiving() as box:
+        postman = Postman(MailServer.parse(f"smtp://127.0.0.1:{box.port}"), "bot@bot.example", SystemClock())
+
+        async def arrived() -> bool:
+            return bool(box.letters)
+
+        async with telling.working(database, letters=postman):
+            await telling.ask(Notice.POSITION_UNPROTECTED, "1", label="principal", venue="bybit", symbol="BTCUSDT", side="long")
+            await until(arrived)
+    (letter,) = box.letters
+    assert (letter["To"], letter["From"]) == ("ana@example.com", "bot@bot.example")
+    assert "MarketBot" in letter["Subject"]
+    assert "conta principal (bybit) está sem stop confirmado" in " ".join(letter.get_content().split())

@@ -9,17 +9,20 @@ from typing import Any
 from rich.console import Console
 
 from marketbot.api.channel_wishes import ChannelInvalid, read_channel_change, read_channel_wish
+from marketbot.cli.actor import command_actor
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import StoreSession, open_store
 from marketbot.cli.users import named_user
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.ids import UserId
 from marketbot.domain.notice import OPERATOR_NOTICES, USER_NOTICES, ChannelKind, Notice, Spoken
 from marketbot.notices.codes import CODE_LIFE, code_sha256, make_link_code
 from marketbot.notices.signing import make_secret
 from marketbot.settings import Settings
 from marketbot.store import channels
-from marketbot.store.channels import ChannelRow, NewChannel, channel_aad
+from marketbot.store.audit_trail import record
+from marketbot.store.channels import ChannelRow, NewChannel, channel_aad, channel_entry
 from marketbot.store.notice_items import put
 from marketbot.vault.vault import Vault
 
@@ -73,6 +76,8 @@ async def add_channel(output: Output, settings: Settings, document: dict[str, An
             row = await channels.create_channel(store.connection, owner, new)
             if row is not None and code is not None:
                 await channels.set_code(store.connection, owner, row.channel_id, code_sha256(None, code), CODE_LIFE)
+            if row is not None:
+                await _note(store, Action.CHANNEL_ADDED, row)
     if row is None:
         raise CommandFailed(FailureReason.ALREADY_EXISTS, f"There are {channels.CHANNELS_MAX} channels already.")
     added = row
@@ -95,7 +100,11 @@ async def change_channel(output: Output, settings: Settings, channel_id: int, do
         raise CommandFailed(FailureReason.USAGE, f"Nothing was changed: {invalid}.", exit_code=EXIT_USAGE) from None
     async with open_store(settings) as store:
         output.mark(store.profile)
-        row = await channels.change_channel(store.connection, await _whose(store, user), channel_id, change)
+        owner = await _whose(store, user)
+        async with store.connection.transaction():
+            row = await channels.change_channel(store.connection, owner, channel_id, change)
+            if row is not None:
+                await _note(store, Action.CHANNEL_CHANGED, row)
     if row is None:
         raise CommandFailed(FailureReason.NOT_FOUND, "There is no such channel.")
     changed = row
@@ -120,9 +129,17 @@ async def try_channel(output: Output, settings: Settings, channel_id: int, user:
 async def drop_channel(output: Output, settings: Settings, channel_id: int, user: str | None) -> None:
     async with open_store(settings) as store:
         output.mark(store.profile)
-        if not await channels.remove_channel(store.connection, await _whose(store, user), channel_id):
-            raise CommandFailed(FailureReason.NOT_FOUND, "There is no such channel.")
+        owner = await _whose(store, user)
+        async with store.connection.transaction():
+            row = await channels.read_channel(store.connection, owner, channel_id)
+            if row is None or not await channels.remove_channel(store.connection, owner, channel_id):
+                raise CommandFailed(FailureReason.NOT_FOUND, "There is no such channel.")
+            await _note(store, Action.CHANNEL_REMOVED, row)
     output.show({"result": "removed"}, lambda console: console.print("Nothing is sent there any more."))
+
+
+async def _note(store: StoreSession, action: Action, row: ChannelRow) -> None:
+    await record(store.connection, channel_entry(action, command_actor(), row.channel_id, row.user_id, row.kind))
 
 
 def _line(row: ChannelRow) -> str:
