@@ -29,7 +29,7 @@ from marketbot.jobs.notices import notice_kind
 from marketbot.notices.address import Hook
 from marketbot.notices.delivery import Courier, DeliveryFailed
 from marketbot.store import jobs, notices
-from marketbot.store.accounts import quarantine_accounts
+from marketbot.store.accounts import Quarantine, quarantine_accounts
 from marketbot.store.listen import Line
 from marketbot.store.pool import Connection, Pool, connect
 from marketbot.store.switches import PostgresSwitchboard
@@ -140,7 +140,7 @@ async def test_a_quarantined_account_is_told_of_signed_to_its_user_and_the_opera
             await hook(connection, vault, each, receiver.url)
     async with delivering(database, pool, vault, Courier(trusting, loopback=True)):
         for _ in range(2):  # it is shut once, and told of once
-            await quarantine_accounts(pool, {account_id: (user_id, "The key was revoked.")})
+            await quarantine_accounts(pool, [Quarantine(account_id, user_id, "The key was revoked.")])
         got = [await receiver.one() for _ in range(2)]
 
         async def done() -> bool:
