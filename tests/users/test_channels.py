@@ -71,6 +71,13 @@ async def test_the_sixth_channel_is_refused_and_one_that_is_removed_makes_room(f
     assert (await faces.ask("DELETE", path, faces.ana)).status == 200
     assert (await faces.ask("DELETE", path, faces.ana)).status == 404
     await add(faces, faces.ana, {"kind": "discord", "url": DISCORD})
+    assert await faces.store.fetchval("SELECT array_agg(action ORDER BY entry_id) FROM audit_entry") == [
+        *["channel_added"] * 6,
+        "channel_removed",
+        "channel_added",
+    ]
+    gone = await faces.store.fetchrow("SELECT * FROM audit_entry WHERE action = 'channel_removed'")
+    assert (gone["subject_id"], gone["facts"]) == (path.rpartition("/")[2], {"user_id": 1, "kind": "discord"})
 
 
 @pytest.mark.parametrize(

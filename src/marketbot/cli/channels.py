@@ -49,7 +49,7 @@ async def add_channel(output: Output, settings: Settings, document: dict[str, An
     except ChannelInvalid as invalid:
         raise CommandFailed(FailureReason.USAGE, f"The channel cannot be used: {invalid}.", exit_code=EXIT_USAGE) from None
     if wish.kind not in settings.channel_kinds:
-        missing = "MARKETBOT_TELEGRAM_TOKEN" if wish.kind is ChannelKind.TELEGRAM else "a mail server"
+        missing = "MARKETBOT_TELEGRAM_TOKEN" if wish.kind is ChannelKind.TELEGRAM else "MARKETBOT_SMTP_URL"
         raise CommandFailed(FailureReason.USAGE, f"This installation has no {wish.kind}: set {missing}.", exit_code=EXIT_USAGE)
     secret = make_secret() if wish.kind is ChannelKind.WEBHOOK else None
     code = make_link_code() if wish.kind is ChannelKind.TELEGRAM else None
