@@ -181,6 +181,9 @@ async def test_a_drill_changes_nothing_and_the_real_thing_leaves_nothing_to_open
         assert await revoke(connection, RevokeScope.USER, 999, Actor(ActorKind.SYSTEM), drill=False) is None
     rows = await pool.fetch("SELECT DISTINCT status::text, status_code, api_key_sealed, api_secret_sealed FROM account")
     assert [tuple(row) for row in rows] == [("quarantined", "KEY_REVOKED", b"", b"")]
+    # The drill is not among them: it changed nothing.
+    recorded = await pool.fetch("SELECT subject_kind, (facts->>'accounts')::int FROM audit_entry ORDER BY entry_id")
+    assert [tuple(row) for row in recorded] == [("account", 1), ("all", 6), ("all", 0)]
     await keyring.refresh()
     assert await keyring.credentials(ids) == {}
     taken = await pool.fetchval("SELECT key_objection($1, NULL)", safe.fingerprint("KEY-00000001"))

@@ -338,6 +338,8 @@ async def test_a_chat_is_linked_by_its_code_once_and_in_private(database: str, t
     assert linked is not None
     assert linked.confirmed_at is not None
     assert linked.name == "Ana <b>"
+    recorded = await telling.pool.fetch("SELECT action, actor_kind, subject_id FROM audit_entry")
+    assert [tuple(each) for each in recorded] == [("channel_confirmed", "system", str(row.channel_id))]
     stored = await telling.pool.fetchrow("SELECT target_sealed, code_sha256 FROM notice_channel")
     assert stored is not None
     assert telling.vault.open(stored["target_sealed"], aad=channel_aad(telling.user_id, ChannelKind.TELEGRAM, "target")) == b"42"
