@@ -33,13 +33,14 @@ from marketbot.execution.locks import AccountLocks
 from marketbot.jobs.key_expiry import key_expiry_kind
 from marketbot.jobs.kinds import Kinds
 from marketbot.jobs.letters import letter_kind
-from marketbot.jobs.notices import notice_kind, unprotected_kind
+from marketbot.jobs.notice_kinds import notice_kinds
 from marketbot.jobs.retention import Retention, retention_kind
 from marketbot.mail.postman import Postman
 from marketbot.mail.server import MailServer
 from marketbot.notices.delivery import Courier
 from marketbot.observability import metrics
 from marketbot.observability.execution_watch import ExecutionWatch
+from marketbot.observability.logs import register_secret
 from marketbot.observability.metrics import Stage
 from marketbot.planning.planner import Planner
 from marketbot.ports import Clock, VenueClient
@@ -294,12 +295,24 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         presence.work = Holdings(ownership, dispatcher, executor, reconciler, keyring, overspent, note_slots_changed)
     retention = Retention(settings.retain_orders, settings.retain_refusals, settings.retain_chunks, settings.retain_jobs)
     loopback = settings.notices_to_loopback
+    bot_token = None if settings.telegram_token is None else settings.telegram_token.get_secret_value()
+    if bot_token is not None:
+        register_secret(bot_token)
+    postman = _postman(settings, clock)
     kinds = Kinds(
         [
             retention_kind(pool, retention),
-            notice_kind(pool, vault, Courier(loopback=loopback), clock, loopback=loopback),
-            unprotected_kind(pool),
-            letter_kind(pool, vault, _postman(settings, clock), settings.people_url),
+            *notice_kinds(
+                pool,
+                vault,
+                clock,
+                Courier(loopback=loopback),
+                loopback=loopback,
+                telegram_api=settings.telegram_api,
+                telegram_token=bot_token,
+                letters=postman,
+            ),
+            letter_kind(pool, vault, postman, settings.people_url),
             key_expiry_kind(pool),
         ]
     )

@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from marketbot.cache.address import check_url
 from marketbot.domain.egress import Egress
+from marketbot.domain.notice import ChannelKind
 from marketbot.domain.venue import Profile
 from marketbot.mail.server import MailServer
 from marketbot.people.email_address import read_email
@@ -64,6 +65,7 @@ KEK_VARIABLES = (KEK_VARIABLE, KEK_FILE_VARIABLE)
 """Where engines look for the key-encryption key (``vault.kek``). No field of ``Settings``: every process has those."""
 
 _PERIOD = re.compile(r"(\d{1,6})([mhd])")
+_BOT_TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}")
 _PERIOD_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -175,6 +177,11 @@ class Settings(BaseSettings):
     """Whom e-mails come from: an address."""
     sign_up: SignUp = SignUp.INVITATION
 
+    telegram_token: SecretStr | None = None
+    """Of the installation's bot, from @BotFather; none means that no channel leads to Telegram."""
+    telegram_api: str = "https://api.telegram.org"
+    """Where the bot's API is: Telegram's own, or a server of one's own (https; on this machine with ``notices_to_loopback``)."""
+
     backup_dir: Path | None = None
     """Where backups are put; none means ``backups`` in the data directory."""
     backup_key_file: Path | None = None
@@ -210,7 +217,7 @@ class Settings(BaseSettings):
             return init_settings, env_settings
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=directory)
 
-    @field_validator("database_url", "redis_url", mode="before")
+    @field_validator("database_url", "redis_url", "telegram_token", mode="before")
     @classmethod
     def _given(cls, value: Any) -> Any:
         return value or None
@@ -232,6 +239,13 @@ class Settings(BaseSettings):
     def _not_too_often(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value < BACKUP_EVERY_MIN:
             raise ValueError("backups are at least five minutes apart")
+        return value
+
+    @field_validator("telegram_token")
+    @classmethod
+    def _bot_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _BOT_TOKEN.fullmatch(value.get_secret_value()) is None:
+            raise ValueError("a bot's token is written like 123456:letters-and-digits")
         return value
 
     @field_validator("redis_url")
@@ -328,6 +342,14 @@ class Settings(BaseSettings):
     @staticmethod
     def vault_key_file_in(data_dir: Path) -> Path:
         return data_dir / "vault.key"
+
+    @property
+    def channel_kinds(self) -> frozenset[ChannelKind]:
+        """By what means this installation can tell people something."""
+        missing = set() if self.telegram_token else {ChannelKind.TELEGRAM}
+        if self.smtp_url is None:
+            missing.add(ChannelKind.EMAIL)
+        return frozenset(ChannelKind) - missing
 
     @property
     def operator_token_file(self) -> Path:

@@ -16,6 +16,7 @@ from marketbot.accounts.records import AccountRecord, read_record
 from marketbot.accounts.revoking import RevokeScope, revoke
 from marketbot.accounts.safe import Safe, safe_in
 from marketbot.clock import SystemClock
+from marketbot.domain.audit_entry import Actor, ActorKind
 from marketbot.domain.ids import AccountId
 from marketbot.store.pool import Pool, open_pool
 from marketbot.vault.kek import add_key, drop_key
@@ -161,25 +162,28 @@ async def test_a_drill_changes_nothing_and_the_real_thing_leaves_nothing_to_open
     await keyring.refresh()
     before = await pool.fetch("SELECT * FROM account ORDER BY account_id")
     async with pool.acquire() as connection:
-        drilled = await revoke(connection, RevokeScope.ALL, None, drill=True)
+        drilled = await revoke(connection, RevokeScope.ALL, None, Actor(ActorKind.SYSTEM), drill=True)
     assert drilled is not None
     assert (drilled.accounts, drilled.users, drilled.data_keys) == (7, USERS, USERS)
     assert await pool.fetch("SELECT * FROM account ORDER BY account_id") == before
     await opens(pool, safe, ids)
 
     async with pool.acquire() as connection:
-        one = await revoke(connection, RevokeScope.ACCOUNT, ids[0], drill=False)
+        one = await revoke(connection, RevokeScope.ACCOUNT, ids[0], Actor(ActorKind.SYSTEM), drill=False)
         assert one is not None
         assert (one.accounts, one.users, one.data_keys) == (1, 1, 0)
-        rest = await revoke(connection, RevokeScope.ALL, None, drill=False)
+        rest = await revoke(connection, RevokeScope.ALL, None, Actor(ActorKind.SYSTEM), drill=False)
         assert rest is not None
         assert (rest.accounts, rest.data_keys) == (6, USERS)
-        again = await revoke(connection, RevokeScope.ALL, None, drill=False)
+        again = await revoke(connection, RevokeScope.ALL, None, Actor(ActorKind.SYSTEM), drill=False)
         assert again is not None
         assert again.accounts == 0
-        assert await revoke(connection, RevokeScope.USER, 999, drill=False) is None
+        assert await revoke(connection, RevokeScope.USER, 999, Actor(ActorKind.SYSTEM), drill=False) is None
     rows = await pool.fetch("SELECT DISTINCT status::text, status_code, api_key_sealed, api_secret_sealed FROM account")
     assert [tuple(row) for row in rows] == [("quarantined", "KEY_REVOKED", b"", b"")]
+    # The drill is not among them: it changed nothing.
+    recorded = await pool.fetch("SELECT subject_kind, (facts->>'accounts')::int FROM audit_entry ORDER BY entry_id")
+    assert [tuple(row) for row in recorded] == [("account", 1), ("all", 6), ("all", 0)]
     await keyring.refresh()
     assert await keyring.credentials(ids) == {}
     taken = await pool.fetchval("SELECT key_objection($1, NULL)", safe.fingerprint("KEY-00000001"))

@@ -349,6 +349,35 @@ def test_the_policy_is_shown_and_changed_whole_or_not_at_all(run: Run) -> None:
     assert (twice.returncode, _json(twice)["error"]["reason"]) == (2, "USAGE")
 
 
+def test_channels_are_added_tried_changed_and_dropped(run: Run) -> None:
+    assert run("users", "add", "ana").returncode == 0
+    assert _json(run("notices", "channels", "--json"))["channels"] == []
+    url = "https://discord.com/api/webhooks/1234567890/a-secret-of-discord"
+    made = run("notices", "add", "discord", url, "--language", "pt-BR", "--user", "ana", "--notice", "position_closed", "--json")
+    assert (_json(made)["name"], _json(made)["minimum"], _json(made)["notices"]) == ("discord.com", "info", ["position_closed"])
+    assert "a-secret" not in made.stdout
+    chat = _json(run("notices", "add", "telegram", "--json", MARKETBOT_TELEGRAM_TOKEN="123456:a-bots-token-in-this-test"))
+    assert (chat["confirmed_at"], len(chat["code"]) > 20) == (None, True)
+    for refused in (
+        ["telegram"],
+        ["discord", "https://evil.example/api/webhooks/1/2"],
+        ["fax"],
+        ["slack", url],
+        ["discord", url, "--notice", "x"],
+    ):
+        done = run("notices", "add", *refused, "--json")
+        assert _json(done)["error"]["reason"] == "USAGE", refused
+        assert "a-secret" not in done.stdout + done.stderr
+    hers = str(_json(made)["channel_id"])
+    assert _json(run("notices", "try", hers, "--json"))["error"]["reason"] == "NOT_FOUND"
+    assert run("notices", "try", hers, "--user", "ana").returncode == 0
+    assert [job["kind"] for job in _json(run("jobs", "list", "--kind", "tell", "--json"))["jobs"]] == ["tell"]
+    changed = _json(run("notices", "change", hers, "--user", "ana", "--all", "--minimum", "critical", "--json"))
+    assert (changed["notices"], changed["minimum"]) == (None, "critical")
+    assert run("notices", "drop", hers, "--user", "ana").returncode == 0
+    assert _json(run("notices", "drop", hers, "--user", "ana", "--json"))["error"]["reason"] == "NOT_FOUND"
+
+
 def test_notices_have_one_address_each_whose_secret_is_shown_once(run: Run) -> None:
     run("source", "add", "momentum")
     run("users", "add", "ana")

@@ -20,7 +20,8 @@ from marketbot.backup.runs import note_failed
 from marketbot.clock import SystemClock
 from marketbot.controls.halt import halt, resume
 from marketbot.domain.ids import UserId
-from marketbot.domain.notice import Notice, notice_text
+from marketbot.domain.notice import Notice
+from marketbot.domain.notice_texts import notice_text
 from marketbot.domain.trading_state import Scope, TradingState
 from marketbot.jobs import notices as kinds
 from marketbot.jobs.kinds import Kinds
@@ -28,35 +29,18 @@ from marketbot.jobs.notices import notice_kind
 from marketbot.notices.address import Hook
 from marketbot.notices.delivery import Courier, DeliveryFailed
 from marketbot.store import jobs, notices
-from marketbot.store.accounts import quarantine_accounts
+from marketbot.store.accounts import Quarantine, quarantine_accounts
 from marketbot.store.listen import Line
-from marketbot.store.pool import Connection, Pool, connect, open_pool
+from marketbot.store.pool import Connection, Pool, connect
 from marketbot.store.switches import PostgresSwitchboard
 from marketbot.store.workers import Process, enlist
 from marketbot.vault.vault import Vault
 from marketbot.workers.jobs import JobRunner
-from simexchange.wire.tls import Certificates, make_certificates
+from simexchange.wire.tls import Certificates
 
 PATIENCE_S = 30.0
 SECRET = "whsec_of_a_test"
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    opened = await open_pool(database, name="notices", size=4)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make_certificates(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture
-def trusting(certificates: Certificates) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(certificates.ca_file))
 
 
 @dataclass
@@ -99,11 +83,6 @@ async def receiving(context: ssl.SSLContext) -> AsyncIterator[Receiver]:
 async def receiver(certificates: Certificates) -> AsyncIterator[Receiver]:
     async with receiving(certificates.server_context()) as made:
         yield made
-
-
-@pytest.fixture
-def vault() -> Vault:
-    return Vault(bytes(range(32)))
 
 
 async def hook(connection: Connection, vault: Vault, user_id: UserId | None, url: str) -> None:
@@ -161,7 +140,7 @@ async def test_a_quarantined_account_is_told_of_signed_to_its_user_and_the_opera
             await hook(connection, vault, each, receiver.url)
     async with delivering(database, pool, vault, Courier(trusting, loopback=True)):
         for _ in range(2):  # it is shut once, and told of once
-            await quarantine_accounts(pool, {account_id: (user_id, "The key was revoked.")})
+            await quarantine_accounts(pool, [Quarantine(account_id, user_id, "The key was revoked.")])
         got = [await receiver.one() for _ in range(2)]
 
         async def done() -> bool:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from marketbot.api.operator_token import TokenFileError, operator_token
+from marketbot.domain.notice import ChannelKind
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
 from marketbot.supervisor.environment import child_environment
@@ -101,3 +102,12 @@ def test_secrets_are_not_read_unless_their_place_is_named(monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "database_url").write_text("postgresql://db.example/from-file")
     assert Settings().database_url is None
+
+
+def test_channels_are_offered_where_there_is_what_they_go_through(tmp_path: Path) -> None:
+    bare = Settings(data_dir=tmp_path)
+    assert bare.channel_kinds == {ChannelKind.WEBHOOK, ChannelKind.DISCORD, ChannelKind.SLACK}
+    mailing = Settings(
+        data_dir=tmp_path, smtp_url="smtp://127.0.0.1:25", mail_from="bot@bot.example", public_url="https://bot.example"
+    )
+    assert mailing.channel_kinds - bare.channel_kinds == {ChannelKind.EMAIL}

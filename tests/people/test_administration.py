@@ -14,6 +14,7 @@ from tests.users.test_tokens import HandClock
 from marketbot.api.database import Database
 from marketbot.api.problems import ApiReason
 from marketbot.api.session_register import SESSION_AGE_S, SessionRegister
+from marketbot.domain.audit_entry import Actor, ActorKind
 from marketbot.domain.person import Locale
 from marketbot.domain.role import ROLE_SCOPES, Role
 from marketbot.people.administration import PersonChange, change_person
@@ -69,13 +70,15 @@ async def test_the_last_admin_stays(town: Town) -> None:
 
 
 async def test_two_admins_cannot_remove_each_other_at_once(town: Town, database: str) -> None:
-    await change_person(town.store, town.people["manager"], PersonChange(role=Role.ADMIN))
+    await change_person(town.store, town.people["manager"], PersonChange(role=Role.ADMIN), Actor(ActorKind.SYSTEM))
     pool = await open_pool(database, name="test", size=2)
     try:
 
         async def demote(name: str) -> object:
             async with pool.acquire() as connection:
-                return await change_person(connection, town.people[name], PersonChange(role=Role.OPERATOR))
+                return await change_person(
+                    connection, town.people[name], PersonChange(role=Role.OPERATOR), Actor(ActorKind.SYSTEM)
+                )
 
         done = await asyncio.gather(demote("admin"), demote("manager"))
     finally:
@@ -125,7 +128,7 @@ async def test_a_change_elsewhere_holds_after_the_age_and_one_here_at_once(town:
         assert not isinstance(caller, ApiReason)
         assert (caller.person_id, caller.role, caller.session_id) == (user, Role.USER, session_id)
         assert caller.scopes == ROLE_SCOPES[Role.USER]
-        await change_person(town.store, user, PersonChange(disabled=True))
+        await change_person(town.store, user, PersonChange(disabled=True), Actor(ActorKind.SYSTEM))
         clock.at += SESSION_AGE_S - 0.001
         assert await register.identify(bearer.text) == caller
         clock.at += 0.001
@@ -135,7 +138,7 @@ async def test_a_change_elsewhere_holds_after_the_age_and_one_here_at_once(town:
         # Not revoked, but its person is shut out: it remembers nobody, for what it found belongs to nobody any more.
         clock.at += SESSION_AGE_S
         assert await register.identify(bearer.text) is ApiReason.USER_DISABLED
-        await change_person(town.store, user, PersonChange(disabled=False))
+        await change_person(town.store, user, PersonChange(disabled=False), Actor(ActorKind.SYSTEM))
         register.forget_person(user)
         assert await register.identify(bearer.text) == caller
         for wrong in ("", "x" * 43, "x" * 9_000, "\ud800"):

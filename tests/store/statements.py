@@ -54,6 +54,11 @@ HOT: Mapping[str, str] = {
 COLD: Mapping[str, str] = {
     "accounts_that_left": "once a minute: asks for accounts by their keys, a page at a time",
     "ask_unprotected_notices": "six times a minute: reads the positions that are unprotected",
+    "find_closed_notices": "once a minute: the channels that want to know, a page at a time, and those users' results by index",
+    "find_not_made_notices": "once a minute: the same, and those users' intents by index",
+    "find_protected_notices": "once a minute: the same, and those users' positions by their accounts",
+    "summarize_users_day": "every ten minutes: the channels that were not told of yesterday, a page at a time",
+    "summarize_operators_day": "once a day: counts accounts and positions",
     "accounts_crossed": "a round of the sweep: reads the open positions, all of them",
     "accounts_holding": "a round of the sweep: reads the open positions, all of them",
     "accounts_to_connect": "looks through the accounts that wait; a page at a time",

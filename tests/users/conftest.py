@@ -25,6 +25,9 @@ async def owner(database: str) -> AsyncIterator[DirectConnection]:
         await settle_crowd(connection)
         for user_id in (1, 2, None):
             await give_token(connection, user_id)
+        await connection.execute(
+            "INSERT INTO notice_channel (user_id, place, kind, name) SELECT user_id, 1, 'telegram', 'Telegram' FROM app_user"
+        )
         yield connection
     finally:
         await connection.close()

@@ -18,7 +18,9 @@ from marketbot.api.admission import SCOPE
 from marketbot.api.app import create_app
 from marketbot.api.database import Database
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.gcra import Rate
 from marketbot.domain.ids import UserId
+from marketbot.domain.limits import Limit, LimitName
 from marketbot.domain.live import EVERYTHING, names
 from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope
 from marketbot.settings import Settings
@@ -296,6 +298,29 @@ async def venues(faces: Faces) -> None:
     assert (await faces.get("/v1/venues", faces.ana)).json == (await faces.get("/v1/venues", faces.rui)).json
 
 
+async def channels(faces: Faces) -> None:
+    """What rui asks of ana's channel is answered like what he asks of none, and changes nothing."""
+    made = await faces.ask("POST", "/v1/channels", faces.ana, {"kind": "webhook", "url": "https://ana.example/a/secret/path"})
+    hers = made.json["channel"]["channel_id"]
+    assert (made.status, made.json["channel"]["name"]) == (201, "ana.example")
+    assert (await faces.get("/v1/channels", faces.rui)).json["channels"] == []
+    before = await faces.store.fetch("SELECT * FROM notice_channel")
+    for method, path, document in (
+        ("PATCH", "", {"language": "en"}),
+        ("POST", "/test", None),
+        ("POST", "/code", None),
+        ("POST", "/confirm", {"code": "ABCDEFGHJK"}),
+        ("DELETE", "", None),
+    ):
+        stolen = await faces.ask(method, f"/v1/channels/{hers}{path}", faces.rui, document)
+        absent = await faces.ask(method, f"/v1/channels/999{path}", faces.rui, document)
+        assert (stolen.status, stolen.body) == (absent.status, absent.body)
+        assert stolen.status == 404
+    assert await faces.store.fetch("SELECT * FROM notice_channel") == before
+    assert await faces.store.fetchval("SELECT count(*) FROM notice_item") == 0
+    assert [row["channel_id"] for row in (await faces.get("/v1/channels", faces.ana)).json["channels"]] == [hers]
+
+
 TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/me"): me,
     ("GET", "/v1/accounts"): accounts,
@@ -322,6 +347,13 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("POST", "/v1/positions/close"): closed_positions,
     ("POST", "/v1/me/pause"): paused,
     ("GET", "/v1/closes/{command_id:int}"): shown_close,
+    ("GET", "/v1/channels"): channels,
+    ("POST", "/v1/channels"): channels,
+    ("PATCH", "/v1/channels/{channel_id:int}"): channels,
+    ("DELETE", "/v1/channels/{channel_id:int}"): channels,
+    ("POST", "/v1/channels/{channel_id:int}/test"): channels,
+    ("POST", "/v1/channels/{channel_id:int}/code"): channels,
+    ("POST", "/v1/channels/{channel_id:int}/confirm"): channels,
 }
 
 
@@ -348,12 +380,18 @@ async def test_it_holds_without_the_wall_too(database: str, tmp_path: Path, monk
         return None
 
     monkeypatch.setattr("marketbot.api.user_door.find_wall", none)
+    # All of it within one minute is more than a user may change in it.
+    monkeypatch.setattr("marketbot.api.admission.USER_COMMANDS", Limit(LimitName.USER_COMMANDS, Rate.per(1_000, 60)))
     async with faces_of(database, tmp_path) as made:
         for attempt in dict.fromkeys(TRIED.values()):
             await attempt(made)
 
 
-async def test_a_user_opens_no_operators_address(faces: Faces, routes: dict[tuple[str, str], Scope | None]) -> None:
+async def test_a_user_opens_no_operators_address(
+    faces: Faces, routes: dict[tuple[str, str], Scope | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One who shows no token at as many addresses as there are is soon asked to wait.
+    monkeypatch.setattr("marketbot.api.limits.LOGIN", Limit(LimitName.LOGIN, Rate.per(1_000, 60)))
     for (method, path), scope in routes.items():
         if scope in OPERATOR_SCOPES:
             address = re.sub(r"\{\w+:int\}", "1", path.replace("{user_id:int}", "2"))
@@ -365,7 +403,9 @@ async def test_a_user_opens_no_operators_address(faces: Faces, routes: dict[tupl
 
 async def test_an_operator_opens_no_users_address(faces: Faces) -> None:
     for method, path in TRIED:
-        address = path.replace("{account_id:int}", "1").replace("{token_id:int}", "1").replace("{command_id:int}", "1")
+        address = path
+        for name in ("account_id", "token_id", "command_id", "channel_id"):
+            address = address.replace(f"{{{name}:int}}", "1")
         for token in (faces.operator, faces.root):
             answer = await faces.ask(method, address, token)
             assert (answer.status, answer.json["reason"]) == (403, "SCOPE_MISSING"), address

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 from tests.api.conftest import Answer
 
+from marketbot.domain.audit_entry import Actor, ActorKind
 from marketbot.domain.ids import PersonId
 from marketbot.domain.person import Locale
 from marketbot.domain.role import Role
@@ -78,7 +79,7 @@ async def test_the_first_admin_sets_up_the_installation(console: Console) -> Non
 
 
 async def test_an_invited_user_comes_in_by_the_link_once(console: Console) -> None:
-    made = await invite(console.store, "novo@club.example", Role.USER, Locale.PT_BR, None, by_mail=False)
+    made = await invite(console.store, "novo@club.example", Role.USER, Locale.PT_BR, None, Actor(ActorKind.SYSTEM), by_mail=False)
     assert isinstance(made, tuple)
     assert made[1] is not None
     token = made[1].text

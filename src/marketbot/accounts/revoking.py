@@ -10,9 +10,11 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
+from marketbot.domain.audit_entry import Action, Actor, AuditEntry
 from marketbot.domain.key_reason import KeyReason, key_text
 from marketbot.domain.reasons import Language
 from marketbot.store import data_keys, revocation
+from marketbot.store.audit_trail import record
 from marketbot.store.pool import Connection
 from marketbot.store.revocation import Exposure, VenueCount
 
@@ -42,7 +44,7 @@ class _Drilled(Exception):
     """Ends a drill's transaction, which leaves everything as it was."""
 
 
-async def revoke(connection: Connection, scope: RevokeScope, key: int | None, *, drill: bool) -> Revoked | None:
+async def revoke(connection: Connection, scope: RevokeScope, key: int | None, actor: Actor, *, drill: bool) -> Revoked | None:
     """Wipe every key in a scope and stop its accounts; None where there is no such user or account.
 
     ``key`` is the user's or the account's number. A drill does all of it and takes it back: it measures what the real thing takes. The
@@ -72,6 +74,12 @@ async def revoke(connection: Connection, scope: RevokeScope, key: int | None, *,
             )
             if drill:
                 raise _Drilled
+            await record(connection, _entry(done, actor))
     except _Drilled:
         pass
     return done
+
+
+def _entry(done: Revoked, actor: Actor) -> AuditEntry:
+    facts = {"accounts": done.accounts, "users": done.users, "data_keys": done.data_keys}
+    return AuditEntry(Action.KEY_REVOKED, actor, done.scope.value, "" if done.key is None else str(done.key), facts)

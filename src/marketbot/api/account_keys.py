@@ -16,14 +16,17 @@ from marketbot.api.accounts import told_account
 from marketbot.api.admission import ApiRequest, demands, spoken_by, user_of
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
+from marketbot.api.identity import actor_of
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.egress import Egress
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
+from marketbot.store.audit_trail import record
 from marketbot.store.pool import Connection
 from marketbot.store.user_accounts import list_own_accounts, read_own_account
 from marketbot.vault.vault import Vault
@@ -71,6 +74,8 @@ async def post_account(request: ApiRequest) -> Response[bytes]:
         if isinstance(made, Objection):
             return _objected(made, spoken)
         answer = await _shown(request, connection, user_id, made)
+        facts = {"venue": str(wish.record.venue), "environment": str(wish.record.environment)}
+        await record(connection, AuditEntry(Action.ACCOUNT_CONNECTED, actor_of(request), "account", str(made), facts))
     log.info("account_asked_for", user_id=user_id, account_id=made, venue=wish.record.venue, environment=wish.record.environment)
     return answer
 
@@ -96,6 +101,7 @@ async def put_key(request: ApiRequest) -> Response[bytes]:
         if objection is not None:
             return _objected(objection, spoken)
         answer = await _shown(request, connection, user_id, account_id)
+        await record(connection, AuditEntry(Action.KEY_ROTATED, actor_of(request), "account", str(account_id), {}))
     log.info("account_key_replaced", user_id=user_id, account_id=account_id)
     return answer
 
@@ -134,6 +140,8 @@ async def delete_account(request: ApiRequest) -> Response[bytes]:
             return _objected(left, spoken)
         simulated = await door.simulated(connection)
         account = await read_own_account(connection, user_id, account_id)
+        facts = {"forced": left.any}
+        await record(connection, AuditEntry(Action.ACCOUNT_DISCONNECTED, actor_of(request), "account", str(account_id), facts))
     assert account is not None
     log.info("account_disconnected", user_id=user_id, account_id=account_id, forced=left.any)
     return json_answer({"simulated": simulated, **told_account(account, spoken), "left_at_the_venue": left})

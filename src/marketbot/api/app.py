@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 
 from marketbot.api.account_keys import account_key_routes
 from marketbot.api.accounts import accounts_router
+from marketbot.api.channels import channels_router
 from marketbot.api.closing import closing_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
@@ -26,6 +27,7 @@ from marketbot.api.newcomers import newcomers_router
 from marketbot.api.notices import notices_router
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_audit import operator_audit_router
+from marketbot.api.operator_channels import operator_channels_router
 from marketbot.api.operator_controls import operator_controls_router
 from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_people import operator_people_router
@@ -119,6 +121,7 @@ def create_app(
             "egress": settings.egress_addresses,
             "accounts_per_user": settings.accounts_per_user,
             "memory_bound_mb": settings.memory_bound_mb,
+            "channel_kinds": settings.channel_kinds,
         }
     )
 
@@ -162,6 +165,8 @@ def create_app(
             newcomers_router(),
             operator_people_router(),
             *web_routers(),
+            channels_router(),
+            operator_channels_router(),
         ],
         state=state,
         lifespan=[lifespan],

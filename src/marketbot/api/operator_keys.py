@@ -9,6 +9,7 @@ from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoke
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
+from marketbot.api.identity import actor_of
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.domain.scope import Scope
@@ -32,7 +33,7 @@ async def post_revoke(request: ApiRequest) -> Response[bytes]:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), detail)
     database: Database = request.app.state.database
     async with database.connection() as connection:
-        done = await revoke(connection, RevokeScope(str(scope)), number, drill=drill)
+        done = await revoke(connection, RevokeScope(str(scope)), number, actor_of(request), drill=drill)
     if done is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     log.warning(

@@ -11,12 +11,13 @@ from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.fields import email_field, flag_field, language_field, refuse_others, role_field
-from marketbot.api.identity import TokenRegister
+from marketbot.api.identity import TokenRegister, actor_of
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.session_answers import refusal_answer
 from marketbot.api.session_register import SessionRegister
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import PersonId
 from marketbot.domain.person import Locale
 from marketbot.domain.role import STAFF
@@ -24,6 +25,7 @@ from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
 from marketbot.people.administration import PersonChange, change_person, invite, make_reset_link
 from marketbot.people.letters import Letter, ask_letter
+from marketbot.store.audit_trail import record
 from marketbot.store.invitations import list_invitations, read_invitation, revoke_invitation
 from marketbot.store.people import PersonRow, list_people, read_person
 
@@ -62,7 +64,7 @@ async def patch_person(request: ApiRequest) -> Response[bytes]:
     if person_id is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     async with database.connection() as connection:
-        changed = await change_person(connection, person_id, change)
+        changed = await change_person(connection, person_id, change, actor_of(request))
     if not isinstance(changed, PersonRow):
         return refusal_answer(request, changed)
     sessions.forget_person(person_id)
@@ -86,6 +88,9 @@ async def post_reset_link(request: ApiRequest) -> Response[bytes]:
             await ask_letter(connection, Letter.RESET, person_id=person.person_id)
         else:
             link = f"{request.app.state.people_url}/reset#{(await make_reset_link(connection, person.person_id)).text}"
+        facts = {"mailed": link is None}
+        entry = AuditEntry(Action.PASSWORD_RESET_ASKED, actor_of(request), "person", str(person.person_id), facts)
+        await record(connection, entry)
     log.info("reset_link_made", person_id=person.person_id, by_person=caller_of(request).person_id)
     return json_answer({"mailed": link is None, "link": link}, 201)
 
@@ -115,7 +120,8 @@ async def post_invitation(request: ApiRequest) -> Response[bytes]:
     if role in STAFF and Scope.PEOPLE_WRITE not in caller.scopes:
         return api_problem(ApiReason.SCOPE_MISSING, spoken_by(request), f"inviting staff needs {Scope.PEOPLE_WRITE}")
     async with database.connection() as connection:
-        made = await invite(connection, email, role, language, caller.person_id, by_mail=request.app.state.mails)
+        by_mail: bool = request.app.state.mails
+        made = await invite(connection, email, role, language, caller.person_id, actor_of(request), by_mail=by_mail)
     if not isinstance(made, tuple):
         return refusal_answer(request, made)
     invitation, bearer = made
@@ -132,11 +138,14 @@ async def delete_invitation(request: ApiRequest) -> Response[bytes]:
     invitation_id: int = request.path_params["invitation_id"]
     if not 0 < invitation_id <= MAX_ID:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    async with database.connection() as connection:
+    async with database.connection() as connection, connection.transaction():
         found = await read_invitation(connection, invitation_id)
         if found is not None and found.role in STAFF and Scope.PEOPLE_WRITE not in caller.scopes:
             return api_problem(ApiReason.SCOPE_MISSING, spoken_by(request), f"it needs {Scope.PEOPLE_WRITE}")
         row = await revoke_invitation(connection, invitation_id)
+        if row is not None:
+            entry = AuditEntry(Action.INVITATION_REVOKED, actor_of(request), "invitation", str(invitation_id), {})
+            await record(connection, entry)
     if row is None:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     log.info("invitation_revoked", invitation_id=invitation_id, by_person=caller.person_id)

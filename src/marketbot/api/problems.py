@@ -47,6 +47,10 @@ class ApiReason(StrEnum):
     ACCOUNT_BUSY = "ACCOUNT_BUSY"
     ACCOUNT_DISCONNECTED = "ACCOUNT_DISCONNECTED"
     ENGINE_AWAY = "ENGINE_AWAY"
+    CHANNEL_LIMIT_REACHED = "CHANNEL_LIMIT_REACHED"
+    CHANNEL_NOT_OFFERED = "CHANNEL_NOT_OFFERED"
+    CHANNEL_UNCONFIRMED = "CHANNEL_UNCONFIRMED"
+    CODE_WRONG = "CODE_WRONG"
     JSON_EXPECTED = "JSON_EXPECTED"
     JSON_MALFORMED = "JSON_MALFORMED"
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
@@ -118,6 +122,10 @@ _API_STATUS = {
     ApiReason.ACCOUNT_BUSY: 409,
     ApiReason.ACCOUNT_DISCONNECTED: 409,
     ApiReason.ENGINE_AWAY: 503,
+    ApiReason.CHANNEL_LIMIT_REACHED: 409,
+    ApiReason.CHANNEL_NOT_OFFERED: 409,
+    ApiReason.CHANNEL_UNCONFIRMED: 409,
+    ApiReason.CODE_WRONG: 422,
     ApiReason.JSON_EXPECTED: 415,
     ApiReason.JSON_MALFORMED: 400,
     ApiReason.BODY_TOO_LARGE: 413,
@@ -216,6 +224,22 @@ _API_TEXT = {
     ApiReason.ENGINE_AWAY: (
         "No engine has ever run here, so there is nobody to hand a key to. Start the engine, or send again shortly.",
         "Nenhum motor rodou aqui ainda, e não há a quem entregar uma chave. Inicie o motor ou envie novamente em instantes.",
+    ),
+    ApiReason.CHANNEL_LIMIT_REACHED: (
+        "There are five channels already. Remove one that is not used any more.",
+        "Já há cinco canais. Remova um que não seja mais usado.",
+    ),
+    ApiReason.CHANNEL_NOT_OFFERED: (
+        "This installation has no such channel: its operator has set up no Telegram bot or no mail server.",
+        "Esta instalação não oferece esse canal: o operador não configurou um bot do Telegram ou um servidor de e-mail.",
+    ),
+    ApiReason.CHANNEL_UNCONFIRMED: (
+        "The channel is not confirmed yet: show its code first.",
+        "O canal ainda não foi confirmado: informe primeiro o código.",
+    ),
+    ApiReason.CODE_WRONG: (
+        "The code is wrong, used or too old. Ask for a new one.",
+        "O código está incorreto, já foi usado ou expirou. Peça um novo.",
     ),
     ApiReason.JSON_EXPECTED: ("Send the body as application/json.", "Envie o corpo como application/json."),
     ApiReason.JSON_MALFORMED: ("The body is not a JSON object.", "O corpo não é um objeto JSON."),

@@ -9,12 +9,15 @@ from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.fields import language_field, person_name_field, refuse_others, secret_field, time_zone_field
+from marketbot.api.identity import actor_of
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.session_answers import refusal_answer, seen_by, session_answer
+from marketbot.domain.audit_entry import Action, AuditEntry, fact
 from marketbot.observability.logs import logger
 from marketbot.people.changes import begin_enrolment, change_password, confirm_enrolment, end_enrolment, renew_recovery_codes
 from marketbot.people.reception import NewSession, Reception
 from marketbot.people.totp import Enrolment
+from marketbot.store.audit_trail import record
 from marketbot.store.people import read_person, set_profile
 
 log = logger(__name__)
@@ -38,6 +41,8 @@ async def patch_profile(request: ApiRequest) -> Response[bytes]:
         time_zone = time_zone_field(document, person.time_zone)
         await set_profile(connection, person_id, name, language, time_zone)
         changed = await read_person(connection, person_id)
+        facts = {"fields": fact(list(document))}
+        await record(connection, AuditEntry(Action.PERSON_CHANGED, actor_of(request), "person", str(person_id), facts))
     log.info("profile_changed", person_id=person_id, fields=sorted(document))
     return json_answer({"person": changed})
 

@@ -18,17 +18,21 @@ from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
 from marketbot.api.database import Database
 from marketbot.api.fields import FieldInvalid, refuse_others, secret_field
+from marketbot.api.identity import actor_of
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.session_answers import refusal_answer, seen_by, session_answer, session_document
 from marketbot.api.session_cookie import clear_session_cookie, read_session_cookie
 from marketbot.api.session_register import SessionRegister
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.person import second_factor
 from marketbot.observability.logs import logger
 from marketbot.people.bearer import bearer_digest, looks_like_bearer
+from marketbot.people.chronicle import note_own
 from marketbot.people.login import log_in, show_code
 from marketbot.people.reception import NewSession, Reception
+from marketbot.store.audit_trail import record
 from marketbot.store.people import read_person
 from marketbot.store.sessions import find_session, list_sessions, revoke_session, revoke_sessions
 
@@ -112,8 +116,10 @@ async def delete_one(request: ApiRequest) -> Response[bytes]:
     session_id: int = request.path_params["session_id"]
     if not 0 < session_id <= MAX_ID:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    async with database.connection() as connection:
+    async with database.connection() as connection, connection.transaction():
         ended = await revoke_session(connection, person_of(request), session_id)
+        if ended:
+            await record(connection, AuditEntry(Action.SESSION_REVOKED, actor_of(request), "session", str(session_id), {}))
     if not ended:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     sessions.forget_session(session_id)
@@ -126,8 +132,12 @@ async def delete_others(request: ApiRequest) -> Response[bytes]:
     """End all of the person's sessions but the one that asks."""
     database: Database = request.app.state.database
     sessions: SessionRegister = request.app.state.sessions
-    async with database.connection() as connection:
+    async with database.connection() as connection, connection.transaction():
         ended = await revoke_sessions(connection, person_of(request), caller_of(request).session_id)
+        if ended:
+            facts = {"sessions": len(ended)}
+            subject = str(person_of(request))
+            await record(connection, AuditEntry(Action.SESSION_REVOKED, actor_of(request), "person", subject, facts))
     sessions.forget_person(person_of(request))
     log.info("sessions_revoked", sessions=len(ended), person_id=person_of(request))
     return json_answer({"ended": sorted(ended)})
@@ -140,11 +150,11 @@ async def end_present(request: ApiRequest) -> None:
     cookie = read_session_cookie(request)
     if cookie is None or not looks_like_bearer(cookie):
         return
-    async with database.connection() as connection:
+    async with database.connection() as connection, connection.transaction():
         found = await find_session(connection, bearer_digest(cookie))
-        if found is None:
+        if found is None or not await revoke_session(connection, found.person_id, found.session_id):
             return
-        await revoke_session(connection, found.person_id, found.session_id)
+        await note_own(connection, Action.LOGOUT, found.person_id, seen_by(request), session_id=found.session_id)
     sessions.forget_session(found.session_id)
     log.info("logged_out", session_id=found.session_id, person_id=found.person_id)
 

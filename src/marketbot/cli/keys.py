@@ -14,6 +14,7 @@ from rich.console import Console
 from marketbot.accounts import resealing
 from marketbot.accounts.revoking import Revoked, RevokeScope, revoke
 from marketbot.accounts.safe import Safe, ensure_kek
+from marketbot.cli.actor import command_actor
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import StoreSession, open_store
@@ -152,7 +153,7 @@ async def revoke_keys(
         output.mark(store.profile)
         scope, key = await _scope(store, user, account)
         started_s = time.monotonic()
-        done = await revoke(store.connection, scope, key, drill=drill)
+        done = await revoke(store.connection, scope, key, command_actor(), drill=drill)
     if done is None:
         raise CommandFailed(FailureReason.NOT_FOUND, "There is no such user or account.")
     took_s = time.monotonic() - started_s

@@ -6,9 +6,11 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from marketbot.cli.actor import command_actor, note
 from marketbot.cli.failure import EXIT_USAGE, CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.store_session import open_store
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.person import Locale
 from marketbot.domain.role import Role
 from marketbot.people.administration import PersonChange, change_person, make_reset_link
@@ -62,7 +64,8 @@ async def invite_person(output: Output, settings: Settings, email: str, role: st
     async with open_store(settings, create=True) as store:
         output.mark(store.profile)
         by_mail = settings.smtp_url is not None
-        made = await invite_address(store.connection, address, Role(role), Locale(language), None, by_mail=by_mail)
+        actor = command_actor()
+        made = await invite_address(store.connection, address, Role(role), Locale(language), None, actor, by_mail=by_mail)
     if isinstance(made, Refusal):
         raise _failed(made)
     invitation, bearer = made
@@ -85,7 +88,7 @@ async def change(output: Output, settings: Settings, email: str, wish: PersonCha
     async with open_store(settings) as store:
         output.mark(store.profile)
         person = await _named(store.connection, email)
-        changed = await change_person(store.connection, person.person_id, wish)
+        changed = await change_person(store.connection, person.person_id, wish, command_actor())
     if isinstance(changed, Refusal):
         raise _failed(changed)
     state = "disabled" if changed.disabled_at is not None else "enabled"
@@ -98,7 +101,9 @@ async def reset_link(output: Output, settings: Settings, email: str) -> None:
     async with open_store(settings) as store:
         output.mark(store.profile)
         person = await _named(store.connection, email)
-        bearer = await make_reset_link(store.connection, person.person_id)
+        async with store.connection.transaction():
+            bearer = await make_reset_link(store.connection, person.person_id)
+            await note(store.connection, Action.PASSWORD_RESET_ASKED, "person", person.person_id, mailed=False)
     _show_link(
         output, f"{_people_url(settings)}/reset#{bearer.text}", f"{person.email} sets a new password here, within an hour:"
     )

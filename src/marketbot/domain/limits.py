@@ -27,6 +27,7 @@ class LimitName(StrEnum):
     SECOND_FACTOR = "second_factor"
     MAIL_ADDRESS = "mail_address"
     MAIL_EMAIL = "mail_email"
+    CHANNEL_CODES = "channel_codes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ MAIL_ADDRESS = Limit(LimitName.MAIL_ADDRESS, Rate.per(20, 3600, burst=10))
 """E-mails that somebody who is not logged in has us send, by address."""
 MAIL_EMAIL = Limit(LimitName.MAIL_EMAIL, Rate.per(3, 3600))
 """The same to one e-mail address: what comes on top is not sent, for one that holds was sent a moment ago."""
+CHANNEL_CODES = Limit(LimitName.CHANNEL_CODES, Rate.per(5, 3600))
+"""Letters with a code that a user has sent to an address which may be a stranger's."""
 
 
 def source_limit(signals_per_hour: int) -> Limit:

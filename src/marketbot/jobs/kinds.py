@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from marketbot.domain.errors import MarketBotError
 from marketbot.store.jobs import ATTEMPTS_DEFAULT, ClaimedJob
 
 TIMEOUT_DEFAULT_S = 30.0
@@ -14,6 +15,14 @@ MAX_KINDS = 64
 
 Handler = Callable[[ClaimedJob], Awaitable[None]]
 """Does one job. It may be run again after a kill, so its effect must be the same when repeated; what it raises counts as a failure."""
+
+
+class TryLater(MarketBotError):
+    """A handler failed, and knows that no attempt before ``after_s`` can succeed: somebody asked to be left alone for so long."""
+
+    def __init__(self, text: str, after_s: float) -> None:
+        super().__init__(text)
+        self.after_s = after_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import orjson
 import structlog
 
-from marketbot.domain.notice import Notice, notice_text
+from marketbot.domain.notice import Notice
+from marketbot.domain.notice_texts import notice_text
 from marketbot.jobs.kinds import Kind
 from marketbot.notices.address import Hook, HookInvalid
 from marketbot.notices.delivery import TIMEOUT_S, Courier, DeliveryFailed

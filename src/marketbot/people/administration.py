@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from marketbot.domain.audit_entry import Action, Actor, AuditEntry
 from marketbot.domain.ids import PersonId
 from marketbot.domain.person import Locale
 from marketbot.domain.role import Role
 from marketbot.people.bearer import Bearer, make_bearer
 from marketbot.people.letters import Letter, ask_letter
 from marketbot.people.reception import Refusal
+from marketbot.store.audit_trail import record
 from marketbot.store.invitations import InvitationRow, create_invitation, give_link
 from marketbot.store.one_time_links import LinkKind, create_link
 from marketbot.store.people import (
@@ -38,22 +40,24 @@ class PersonChange:
 
 
 async def invite(
-    connection: Connection, email: str, role: Role, language: Locale, invited_by: PersonId | None, *, by_mail: bool
+    connection: Connection, email: str, role: Role, language: Locale, invited_by: PersonId | None, actor: Actor, *, by_mail: bool
 ) -> tuple[InvitationRow, Bearer | None] | Refusal:
     """Invite an address that nobody has. The link is mailed, or else returned, to be handed over by whoever invites."""
     async with connection.transaction():
         if await read_person_by_email(connection, email) is not None:
             return Refusal.EMAIL_TAKEN
         invitation = await create_invitation(connection, email, role, language, invited_by)
-        if by_mail:
+        bearer = None if by_mail else make_bearer()
+        if bearer is None:
             await ask_letter(connection, Letter.INVITATION, invitation_id=invitation.invitation_id)
-            return invitation, None
-        bearer = make_bearer()
-        await give_link(connection, invitation.invitation_id, bearer.sha256)
+        else:
+            await give_link(connection, invitation.invitation_id, bearer.sha256)
+        facts = {"role": role.value, "by_mail": by_mail}
+        await record(connection, AuditEntry(Action.INVITED, actor, "invitation", str(invitation.invitation_id), facts))
         return invitation, bearer
 
 
-async def change_person(connection: Connection, person_id: PersonId, change: PersonChange) -> PersonRow | Refusal:
+async def change_person(connection: Connection, person_id: PersonId, change: PersonChange, actor: Actor) -> PersonRow | Refusal:
     """Change a person, all of it or nothing. Sessions end where they would open something else from now on.
 
     The last admin who can log in stays one.
@@ -81,7 +85,19 @@ async def change_person(connection: Connection, person_id: PersonId, change: Per
             await revoke_sessions(connection, person_id)
         changed = await read_person(connection, person_id)
         assert changed is not None
+        await record(connection, _entry(person_id, change, actor))
         return changed
+
+
+def _entry(person_id: PersonId, change: PersonChange, actor: Actor) -> AuditEntry:
+    """Name the change by the gravest of what it says."""
+    action = {None: Action.PERSON_CHANGED, True: Action.PERSON_DISABLED, False: Action.PERSON_ENABLED}[change.disabled]
+    facts = {
+        "role": None if change.role is None else change.role.value,
+        "without_second_factor": change.without_second_factor,
+        "unlocked": change.unlocked,
+    }
+    return AuditEntry(action, actor, "person", str(person_id), facts)
 
 
 async def make_reset_link(connection: Connection, person_id: PersonId) -> Bearer:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.ids import PersonId
 from marketbot.domain.limits import LOGIN_ADDRESS, SECOND_FACTOR, Check
 from marketbot.domain.role import STAFF
 from marketbot.intake.limits import sender
 from marketbot.observability.logs import logger
 from marketbot.people.bearer import bearer_digest, looks_like_bearer
+from marketbot.people.chronicle import note_own
 from marketbot.people.letters import Letter, ask_letter
 from marketbot.people.login import check_password, take_code
 from marketbot.people.password_rules import password_fault
@@ -41,6 +43,7 @@ async def change_password(
         await _set_password(connection, person_id, stored)
         # Who owed a code was not let as far as here.
         new = await begin_session(connection, person_id, seen, shown=found.enrolled)
+        await note_own(connection, Action.PASSWORD_CHANGED, person_id, seen, session_id=new.session_id)
     log.info("password_changed", person_id=person_id)
     return new
 
@@ -67,6 +70,7 @@ async def reset_password(reception: Reception, token: str, wanted: str, seen: Se
         if not await take_link(connection, link):
             return Refusal.LINK_INVALID
         await _set_password(connection, found.person_id, stored)
+        await note_own(connection, Action.PASSWORD_CHANGED, found.person_id, seen, by_link=True)
     log.info("password_reset", person_id=found.person_id)
     return found.person_id
 
@@ -114,6 +118,7 @@ async def confirm_enrolment(
         await replace_recovery_codes(connection, person_id, [recovery_digest(each) for each in codes])
         await revoke_sessions(connection, person_id)
         new = await begin_session(connection, person_id, seen, shown=True)
+        await note_own(connection, Action.SECOND_FACTOR_SET, person_id, seen, session_id=new.session_id)
     log.info("second_factor_set_up", person_id=person_id)
     return new, codes
 
@@ -132,6 +137,7 @@ async def end_enrolment(reception: Reception, person_id: PersonId, password: str
         await revoke_sessions(connection, person_id)
         await ask_letter(connection, Letter.SECOND_FACTOR_REMOVED, person_id=person_id)
         new = await begin_session(connection, person_id, seen, shown=False)
+        await note_own(connection, Action.SECOND_FACTOR_REMOVED, person_id, seen, session_id=new.session_id)
     log.info("second_factor_removed", person_id=person_id)
     return new
 
@@ -148,6 +154,7 @@ async def renew_recovery_codes(
         if not await take_code(reception, connection, found, code):
             return Refusal.CODE_INVALID
         await replace_recovery_codes(connection, person_id, [recovery_digest(each) for each in codes])
+        await note_own(connection, Action.RECOVERY_CODES_MADE, person_id, seen)
     log.info("recovery_codes_renewed", person_id=person_id)
     return codes
 

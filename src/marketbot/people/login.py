@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.ids import PersonId
 from marketbot.domain.limits import LOGIN_ADDRESS, LOGIN_EMAIL, SECOND_FACTOR, Check
 from marketbot.domain.person import lock_after
 from marketbot.intake.limits import sender
 from marketbot.observability.logs import logger
+from marketbot.people.chronicle import note_own, note_stranger, tell_of_new_address
 from marketbot.people.email_address import read_email
 from marketbot.people.reception import NewSession, NotDone, Reception, Refusal, Seen, begin_session
 from marketbot.people.totp import is_totp, read_code, recovery_digest, step_of, totp_aad
@@ -47,12 +49,19 @@ async def log_in(reception: Reception, email: str, password: str, seen: Seen) ->
     if not verdict.allowed:
         return verdict
     right = await reception.passwords.verify(password, None if found is None else found.password_hash)
-    if found is None or (found.locked and not known):
-        log.info("login_failed", person_id=None if found is None else found.person_id, locked=found is not None)
+    if found is None:
+        # No record: how many there are would be a stranger's choice.
+        log.info("login_failed", person_id=None, locked=False)
+        return Refusal.LOGIN_FAILED
+    if found.locked and not known:
+        async with reception.connect() as connection, connection.transaction():
+            await note_stranger(connection, Action.LOGIN_FAILED, found.person_id, seen, locked=True)
+        log.info("login_failed", person_id=found.person_id, locked=True)
         return Refusal.LOGIN_FAILED
     if not right:
-        async with reception.connect() as connection:
+        async with reception.connect() as connection, connection.transaction():
             await _count_failure(connection, found.person_id)
+            await note_stranger(connection, Action.LOGIN_FAILED, found.person_id, seen, locked=False)
         log.info("login_failed", person_id=found.person_id, locked=False)
         return Refusal.LOGIN_FAILED
     if found.disabled:
@@ -63,9 +72,13 @@ async def log_in(reception: Reception, email: str, password: str, seen: Seen) ->
             return Refusal.LOGIN_FAILED
         if renewed is not None:
             await renew_hash(connection, found.person_id, found.password_hash, renewed)
+        familiar = await is_known_address(connection, found.person_id, seen.address)
         new = await begin_session(connection, found.person_id, seen, shown=False)
         if not found.enrolled:
             await unlock(connection, found.person_id)
+            if not familiar:
+                await tell_of_new_address(connection, new, seen)
+        await note_own(connection, Action.LOGIN, found.person_id, seen, session_id=new.session_id, factor=new.factor.value)
     log.info("logged_in", person_id=found.person_id, session_id=new.session_id, factor=new.factor.value)
     return new
 
@@ -83,13 +96,21 @@ async def show_code(reception: Reception, person_id: PersonId, session_id: int, 
             return Refusal.CODE_INVALID
         if not await take_code(reception, connection, found, code):
             await _count_failure(connection, person_id)
+            await note_stranger(connection, Action.LOGIN_FAILED, person_id, seen, session_id=session_id)
             log.info("second_factor_failed", person_id=person_id)
             return Refusal.CODE_INVALID
         if not await revoke_session(connection, person_id, session_id):
             # It ended while its code was on the way.
             return Refusal.CODE_INVALID
         await unlock(connection, person_id)
+        familiar = await is_known_address(connection, person_id, seen.address)
         new = await begin_session(connection, person_id, seen, shown=True)
+        if not familiar:
+            await tell_of_new_address(connection, new, seen)
+        recovery = not is_totp(read_code(code))
+        await note_own(
+            connection, Action.LOGIN, person_id, seen, session_id=new.session_id, factor=new.factor.value, recovery_code=recovery
+        )
     log.info("second_factor_shown", person_id=person_id, session_id=new.session_id)
     return new
 

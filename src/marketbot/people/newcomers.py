@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from marketbot.domain.audit_entry import Action
 from marketbot.domain.ids import PersonId
 from marketbot.domain.limits import LOGIN_ADDRESS, Check, Verdict
 from marketbot.domain.person import Locale
@@ -15,6 +16,7 @@ from marketbot.domain.role import Role
 from marketbot.intake.limits import sender
 from marketbot.observability.logs import logger
 from marketbot.people.bearer import Bearer, bearer_digest, looks_like_bearer, make_bearer
+from marketbot.people.chronicle import note_own
 from marketbot.people.password_rules import password_fault
 from marketbot.people.reception import NewSession, NotDone, Reception, Refusal, Seen, begin_session
 from marketbot.store.invitations import InvitationRow, find_invitation, note_accepted_by, take_invitation
@@ -69,6 +71,7 @@ async def set_up(reception: Reception, token: str, email: str, wanted: Wanted, s
             return Refusal.EMAIL_TAKEN
         await end_links(connection, LinkKind.SETUP, None)
         new = await begin_session(connection, person_id, seen, shown=False)
+        await note_own(connection, Action.SETUP, PersonId(person_id), seen, session_id=new.session_id)
     log.info("admin_set_up", person_id=person_id)
     return new
 
@@ -99,6 +102,8 @@ async def accept(reception: Reception, token: str, wanted: Wanted, seen: Seen) -
             return Refusal.EMAIL_TAKEN
         await note_accepted_by(connection, invitation.invitation_id, PersonId(person_id))
         new = await begin_session(connection, person_id, seen, shown=False)
+        facts = {"invitation_id": invitation.invitation_id, "role": invitation.role.value, "session_id": new.session_id}
+        await note_own(connection, Action.PERSON_MADE, PersonId(person_id), seen, **facts)
     log.info("invitation_accepted", invitation_id=invitation.invitation_id, person_id=person_id, role=invitation.role.value)
     return new
 

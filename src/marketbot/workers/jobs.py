@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from marketbot.domain.errors import MarketBotError
-from marketbot.jobs.kinds import Kind, Kinds
+from marketbot.jobs.kinds import Kind, Kinds, TryLater
 from marketbot.jobs.schedule import next_due, retry_delay_s
 from marketbot.observability import metrics
 from marketbot.observability.logs import REDACTION
@@ -22,8 +22,9 @@ from marketbot.store.listen import Listener
 from marketbot.store.pool import Pool, is_unavailable
 from marketbot.store.workers import WorkerEndedError
 
-MAX_RUNNING = 4
-"""Jobs under way at once in one process; one holds a connection of the pool for a statement at a time."""
+MAX_RUNNING = 12
+"""Jobs under way at once in one process, most of which wait for somebody to answer; one holds a connection of the pool for a statement at a
+time. One of them listens to the bot for as long as it lives."""
 POLL_S = 2.0
 """The slow poll that finds what has become due, what a lost nudge left, and what a dead worker had."""
 AWAY_S = 0.5
@@ -143,7 +144,7 @@ class JobRunner:
             text = (
                 f"it took longer than {kind.timeout_s:g} s" if timed_out else REDACTION.text(f"{type(error).__name__}: {error}")
             )
-            await self._fail(job, text)
+            await self._fail(job, text, error.after_s if isinstance(error, TryLater) else 0.0)
             return
         if job.every is None:
             await self._write(lambda: jobs.finish(self._pool, self._worker(), job))
@@ -152,12 +153,13 @@ class JobRunner:
             await self._write(lambda: jobs.put_back(self._pool, self._worker(), job, due_at, failed=None, attempts=0))
         metrics.count_job(job.kind, JobResult.DONE)
 
-    async def _fail(self, job: ClaimedJob, failed: str) -> None:
-        """Let it be tried again later, or give it up. A recurring one is never given up for good: it comes again at its usual time."""
+    async def _fail(self, job: ClaimedJob, failed: str, after_s: float = 0.0) -> None:
+        """Let it be tried again, after ``after_s`` at the earliest, or give it up. A recurring one is never given up for good: it comes
+        again at its usual time."""
         now = self._clock.now()
         given_up = job.attempts >= job.max_attempts
         if not given_up:
-            delay_s = retry_delay_s(job.attempts, random.random())  # noqa: S311 - not a secret
+            delay_s = max(after_s, retry_delay_s(job.attempts, random.random()))  # noqa: S311 - not a secret
             due_at = now + timedelta(seconds=delay_s)
             await self._write(
                 lambda: jobs.put_back(self._pool, self._worker(), job, due_at, failed=failed, attempts=job.attempts)

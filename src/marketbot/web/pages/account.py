@@ -11,12 +11,15 @@ from litestar import Response, get, post
 
 from marketbot.accounts.settings import MAX_SYMBOLS, SettingFault, SettingProblem, read_settings
 from marketbot.api.admission import ApiRequest, demands, user_of
+from marketbot.api.identity import actor_of
 from marketbot.api.paging import MAX_ID
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action, AuditEntry, fact
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.policy import Bound, Policy, Wishes, settle
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
+from marketbot.store.audit_trail import record
 from marketbot.store.policy import read_policy
 from marketbot.store.pool import Connection
 from marketbot.store.user_accounts import AccountRow, change_settings, read_own_account
@@ -77,6 +80,9 @@ async def change_account(request: ApiRequest) -> Response[bytes]:
         changes = read_settings(document, policy)
         changed = not isinstance(changes, list) and await change_settings(connection, user_id, account_id, changes)
         simulated = await door.simulated(connection)
+        if changed and not isinstance(changes, list):
+            facts = {name: fact(value) for name, value in changes.items()}
+            await record(connection, AuditEntry(Action.SETTINGS_CHANGED, actor_of(request), "account", str(account_id), facts))
     if isinstance(changes, list):
         form = Form(typed, {problem.field: _fault(problem) for problem in changes})
         return await _show(request, row, policy, form, simulated=simulated, status=422)

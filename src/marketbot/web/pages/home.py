@@ -9,11 +9,14 @@ from typing import Any
 from litestar import Response, get, post
 
 from marketbot.api.admission import ApiRequest, demands, user_of
+from marketbot.api.identity import actor_of
 from marketbot.api.user_door import UserDoor
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
+from marketbot.store.audit_trail import record
 from marketbot.store.pool import Connection
 from marketbot.store.user_accounts import change_settings, list_own_accounts, read_me
 from marketbot.store.user_home import pause_all, read_standings
@@ -67,6 +70,10 @@ async def pause(request: ApiRequest) -> Response[bytes]:
             changed = await change_settings(connection, user_id, AccountId(int(account)), {"paused": paused})
         else:
             changed = bool(await pause_all(connection, user_id, paused=paused))
+        if changed:
+            action = Action.PAUSED if paused else Action.UNPAUSED
+            kind, number = ("account", str(int(account))) if account else ("user", str(user_id))
+            await record(connection, AuditEntry(action, actor_of(request), kind, number, {}))
     if changed:
         log.info(
             "accounts_paused" if paused else "accounts_resumed", user_id=user_id, account_id=int(account) if account else None

@@ -8,14 +8,17 @@ from litestar import Response, get, post
 
 from marketbot.api.admission import ApiRequest, caller_of, of_person, person_of
 from marketbot.api.fields import MAX_PERSON_NAME_CHARS
+from marketbot.api.identity import actor_of
 from marketbot.api.paging import MAX_ID
 from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.session_register import SessionRegister
+from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.person import Locale
 from marketbot.domain.reasons import Language
 from marketbot.observability.logs import logger
 from marketbot.people.changes import change_password
 from marketbot.people.reception import NewSession
+from marketbot.store.audit_trail import record
 from marketbot.store.people import read_person, set_profile
 from marketbot.store.sessions import list_sessions, revoke_session, revoke_sessions
 from marketbot.web.admission import form_of
@@ -48,8 +51,10 @@ async def change_profile(request: ApiRequest) -> Response[bytes]:
     if errors:
         return await _show(request, Form(typed, errors))
     locale = Locale.PT_BR if language == Language.PT else Locale.EN
-    async with reception_of(request).connect() as connection:
+    async with reception_of(request).connect() as connection, connection.transaction():
         await set_profile(connection, person_id, name, locale, zone)
+        facts = {"fields": "language name time_zone"}
+        await record(connection, AuditEntry(Action.PERSON_CHANGED, actor_of(request), "person", str(person_id), facts))
     log.info("profile_changed", person_id=person_id)
     response = go_to(request, "/profile", "saved")
     response.set_cookie(LANGUAGE_COOKIE, language, max_age=CHOICE_AGE_S, samesite="lax", secure=is_https(request))
@@ -76,11 +81,15 @@ async def end_sessions(request: ApiRequest) -> Response[bytes]:
     typed, caller, person_id = form_of(request), caller_of(request), person_of(request)
     text = typed.get("session", "")
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID)) else 0
-    async with reception_of(request).connect() as connection:
+    async with reception_of(request).connect() as connection, connection.transaction():
         if text:
             ended = [number] if 0 < number <= MAX_ID and await revoke_session(connection, person_id, number) else []
         else:
             ended = await revoke_sessions(connection, person_id, caller.session_id)
+        if ended:
+            kind, subject = ("session", str(number)) if text else ("person", str(person_id))
+            facts = {"sessions": len(ended)}
+            await record(connection, AuditEntry(Action.SESSION_REVOKED, actor_of(request), kind, subject, facts))
     for each in ended:
         _register(request).forget_session(each)
     log.info("sessions_ended", person_id=person_id, sessions=len(ended))
