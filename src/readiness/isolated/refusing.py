@@ -18,9 +18,11 @@ from readiness.measurement import Measurement, measured, unmeasured
 
 REFUSED_SHARE = 0.2
 BAN_S = 10
+RECOVERY_S = 65.0
+"""A window of the venue's: what the refusals slowed has budget again, for entries and for the prices that they need."""
 ON_THE_WAY_S = 1.0
 """What had left when the ban came may still arrive; after this long nothing more may."""
-BAN_WAIT_S = 20.0
+BAN_WAIT_S = 130.0
 POLL_S = 0.1
 NAMES = ("ban_requests", "ban_others_share", "ban_harm")
 _OTHERS = """
@@ -53,6 +55,7 @@ async def venue_refuses(made: Installation, db: Db, *, throttled: str, banned: s
         first = await send(made, long_body(throttled), DRILL_SOURCE)
         await settled(db, first)
         await made.control.clear_faults()
+        await asyncio.sleep(RECOVERY_S)
         since = (await _bans(made))["at"]
         await made.control.add_fault(
             name="drill", kind="ban_418", venue="binance", environment="mainnet", path="/fapi/v1/order", method="POST",
