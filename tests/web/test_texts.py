@@ -135,3 +135,11 @@ def test_a_key_that_is_not_there_is_a_fault() -> None:
     with pytest.raises(TextMissing):
         EN("nowhere.to_be_found")
     assert EN.known("venue.ccxt:okx", "ccxt:okx") == "ccxt:okx"
+
+
+@pytest.mark.parametrize("state", ["halted", "reducing"])
+@pytest.mark.parametrize("scope", ["environment", "venue", "instrument", "user", "account"])
+def test_a_text_may_have_a_placeholder_named_key(scope: str, state: str) -> None:
+    """What is halted is named by its key, on the pages that people open just then."""
+    for texts in (EN, PT):
+        assert "XRPUSDT" in texts(f"switch.{scope}.{state}", key="XRPUSDT")

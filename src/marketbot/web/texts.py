@@ -33,7 +33,7 @@ class Catalog:
     def __repr__(self) -> str:
         return f"<Catalog {self.tag}, {len(self._texts)} texts>"
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """Return a text with its placeholders filled.
 
         Raises:
