@@ -107,3 +107,9 @@ async def refused(port: int, token: str, *, path: str = "/v1/events") -> Answer:
             return await read_answer(reader)
     finally:
         writer.close()
+
+
+async def changed_of(stream: Reader) -> list[object]:
+    message = await stream.next()
+    assert message is not None
+    return message.changed

@@ -6,10 +6,16 @@ import ssl
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.store.queue import make_accounts
 
+from marketbot.domain.ids import UserId
+from marketbot.notices.delivery import Courier
 from marketbot.store.pool import Pool, open_pool
 from marketbot.vault.vault import Vault
 from simexchange.wire.tls import Certificates, make_certificates
+
+from .services import Services, serving
+from .telling import Telling
 
 
 @pytest.fixture
@@ -32,3 +38,18 @@ def trusting(certificates: Certificates) -> ssl.SSLContext:
 @pytest.fixture
 def vault() -> Vault:
     return Vault(bytes(range(32)))
+
+
+@pytest.fixture
+async def services(certificates: Certificates) -> AsyncIterator[Services]:
+    async with serving(certificates.server_context()) as made:
+        yield made
+
+
+@pytest.fixture
+async def telling(pool: Pool, vault: Vault, services: Services, trusting: ssl.SSLContext) -> Telling:
+    async with pool.acquire() as connection:
+        await connection.execute("INSERT INTO installation (tag, profile) VALUES ('abc123', 'simulation')")
+        accounts = await make_accounts(connection, 2)
+        user_id = UserId(await connection.fetchval("SELECT user_id FROM app_user"))
+    return Telling(pool, vault, services, Courier(trusting, loopback=True), user_id, accounts)
