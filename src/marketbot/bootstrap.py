@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 
 from marketbot.accounts.balances import BalanceRefresh
@@ -24,9 +22,8 @@ from marketbot.cache.shared import Shared
 from marketbot.cache.shared_cache import SharedCache
 from marketbot.clock import SystemClock
 from marketbot.domain.egress import Egress
-from marketbot.domain.errors import MarketBotError
 from marketbot.domain.instrument import Instrument
-from marketbot.domain.venue import Environment, Market, Profile, Venue
+from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
@@ -47,6 +44,7 @@ from marketbot.ports import Clock, VenueClient
 from marketbot.reconciliation.reconcile import Reconciler
 from marketbot.reconciliation.sweep import Sweep
 from marketbot.settings import Role, Settings
+from marketbot.simulator import simulator_urls
 from marketbot.store.data_keys import any_wrapped
 from marketbot.store.installation import Installation, open_installation
 from marketbot.store.instruments import replace_known_symbols
@@ -99,13 +97,6 @@ KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
 LOOPS = {Role.PLANNER: PLANNERS_LOOPS, Role.EXECUTOR: EXECUTORS_LOOPS, Role.KEEPER: KEEPERS_LOOPS}
 
 log = structlog.get_logger(__name__)
-
-
-log = structlog.get_logger(__name__)
-
-
-class SimulatorUnknownError(MarketBotError):
-    """The simulation profile needs to know where its simulator listens."""
 
 
 @dataclass
@@ -376,28 +367,6 @@ async def _safe(settings: Settings, pool: Pool, vault: Vault) -> Safe:
             raise
         log.warning("kek_missing", meaning="nobody can connect an account: `marketbot keys init` makes a key-encryption key")
         return Safe(vault, LateKek(lambda: open_kek(settings.data_dir)))
-
-
-def simulator_urls(settings: Settings) -> tuple[Mapping[Market, str] | None, Path | None]:
-    """Return where the simulator listens and its certificate authority, for the simulation profile; (None, None) for the live one.
-
-    Raises:
-        SimulatorUnknownError: no ready file is named, or it cannot be read.
-    """
-    if settings.profile is not Profile.SIMULATION:
-        return None, None
-    if settings.simulator_ready_file is None:
-        raise SimulatorUnknownError("The simulation profile needs MARKETBOT_SIMULATOR_READY_FILE: the file a simulator writes.")
-    try:
-        ready = orjson.loads(settings.simulator_ready_file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SimulatorUnknownError("The simulator's ready file cannot be read; is the simulator running?") from error
-    urls = {
-        Market(Venue(venue), Environment(environment)): url
-        for venue, environments in ready["venues"].items()
-        for environment, url in environments.items()
-    }
-    return urls, Path(ready["ca_file"]) if ready.get("ca_file") else settings.simulator_ca_file
 
 
 def _postman(settings: Settings, clock: Clock) -> Postman | None:

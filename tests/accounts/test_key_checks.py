@@ -9,9 +9,12 @@ import pytest
 
 from marketbot.accounts.connector import Connector
 from marketbot.accounts.key_checks import NAME, KeyChecks
+from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.safe import Safe
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.policy import Policy
 from marketbot.store import key_checks
+from marketbot.vault.kek import NoKek
 
 from .world import World
 
@@ -123,3 +126,17 @@ async def test_a_key_that_was_renewed_is_not_warned_of(world: World, checks: Key
     await checks.run_once()
     assert await world.pool.fetchval("SELECT warned_days FROM key_check") is None
     assert await key_checks.warn_of_expiry(world.pool) == 0
+
+
+async def test_a_key_that_this_machine_cannot_open_is_tried_again_and_stops_nothing(world: World, checks: KeyChecks) -> None:
+    """A key-encryption key that was left behind on one machine is our fault: no venue said anything against the account."""
+    account_id = await connected(world)
+    await checks.run_once()
+    await make_due(world)
+    blind = Keyring(world.pool, Safe(world.safe.vault, NoKek()))
+    assert await KeyChecks(world.pool, blind, world.clients, world.clock, pause_s=0.0).run_once() == 1
+    assert (await world.account(account_id))["status"] == "ready"
+    assert await notices(world) == []
+    assert await world.pool.fetchval("SELECT code FROM key_check") == "KEY_UNREADABLE"
+    waits = await world.pool.fetchval("SELECT due_at - clock_timestamp() FROM job WHERE kind = $1", NAME)
+    assert waits < timedelta(hours=1)

@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from marketbot.accounts.connect import refused_by
-from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.keyring import NOT_OPENED, Keyring
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.venue import BINANCE, BYBIT, Market, Venue
 from marketbot.jobs.schedule import retry_delay_s
@@ -147,7 +147,7 @@ class BalanceRefresh:
     async def _read_one(self, market: Market, job: AccountJob) -> AccountReading | VenueFault:
         credential = (await self._keyring.credentials([job.account_id])).get(job.account_id)
         if credential is None:
-            return VenueFault(ErrorClass.REFUSED, "key_not_opened", "the stored key cannot be opened")
+            return NOT_OPENED
         return await self._clients[market].read_account(credential)
 
     def _failed(self, job: AccountJob, fault: VenueFault) -> Settled:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from marketbot.accounts.connect import TRANSIENT, Refused, advise, object_to, refused_by
-from marketbot.accounts.keyring import Keyring
+from marketbot.accounts.keyring import NOT_OPENED, Keyring
 from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.key_reason import MAX_FACT_CHARS, KeyReason
 from marketbot.domain.live import Changed, tell_nobody
@@ -101,14 +101,14 @@ class KeyChecks:
 
     async def _check(self, market: Market, job: AccountJob) -> None:
         credential = (await self._keyring.credentials([job.account_id])).get(job.account_id)
-        found: KeyFinding | Refused | VenueFault
         if credential is None:
-            found = Refused(KeyReason.KEY_UNREADABLE)
-        else:
-            found = await self._ask(market, job, credential)
+            # No venue's word: a key-encryption key that is missing on one machine must not stop everybody's accounts.
+            await self._put_off(job, KeyReason.KEY_UNREADABLE, NOT_OPENED, self._clock.now())
+            return
+        found = await self._ask(market, job, credential)
         now = self._clock.now()
         if isinstance(found, VenueFault) and found.error_class in TRANSIENT:
-            await self._put_off(job, found, now)
+            await self._put_off(job, KeyReason.VENUE_UNAVAILABLE, found, now)
             return
         if isinstance(found, VenueFault):
             found = refused_by(found)
@@ -137,10 +137,10 @@ class KeyChecks:
         advice = advise(key, reading, market.environment)
         return KeyFinding(job.account_id, job.user_id, self._clock.now(), advice, {}, key.ip_restricted, key.expires_at)
 
-    async def _put_off(self, job: AccountJob, fault: VenueFault, now: datetime) -> None:
-        """Ask again later; the owner who waits for an answer reads that the venue gave none."""
+    async def _put_off(self, job: AccountJob, code: KeyReason, fault: VenueFault, now: datetime) -> None:
+        """Ask again later; the owner who waits for an answer reads why there is none."""
         facts = {"code": fault.code, "text": fault.text[:MAX_FACT_CHARS]}
-        await key_checks.write(self._pool, [KeyFinding(job.account_id, job.user_id, now, KeyReason.VENUE_UNAVAILABLE, facts)])
+        await key_checks.write(self._pool, [KeyFinding(job.account_id, job.user_id, now, code, facts)])
         attempts = job.attempts if fault.error_class is ErrorClass.EGRESS_RATE else job.attempts + 1
         given_up = attempts >= job.max_attempts
         due_at = now + (job.every if given_up else timedelta(seconds=fault.retry_after_s or retry_delay_s(max(1, attempts), 0.5)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from marketbot.accounts.safe import Safe
+from marketbot.domain.execution_report import ErrorClass, VenueFault
 from marketbot.domain.ids import AccountId
 from marketbot.domain.venue import PositionMode
 from marketbot.ports import Credential
@@ -22,6 +23,8 @@ MAX_CREDENTIALS = 50_000
 MAX_IDLE_S = 3_600.0
 """A credential that nobody used for this long is forgotten. An account that may trade is read from every ten minutes."""
 LOAD_PAGE = 2_000
+NOT_OPENED = VenueFault(ErrorClass.REFUSED, "key_not_opened", "the stored key cannot be opened")
+"""In place of a venue's answer where a key does not open: our fault and not the account's, so nothing is stopped for it."""
 OVERLAP = timedelta(seconds=30)
 """How far ``refresh`` looks back behind its last look: a change may be committed after later ones were seen."""
 

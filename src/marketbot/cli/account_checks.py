@@ -12,7 +12,6 @@ from rich.progress import Progress, TaskID
 from marketbot.accounts.connect import TRANSIENT, advise, object_to
 from marketbot.accounts.keyring import Keyring
 from marketbot.accounts.safe import open_safe
-from marketbot.bootstrap import SimulatorUnknownError, simulator_urls
 from marketbot.cli.failure import CommandFailed, FailureReason
 from marketbot.cli.output import Output
 from marketbot.cli.signals import spoken
@@ -29,6 +28,7 @@ from marketbot.domain.reasons import Language
 from marketbot.domain.venue import Environment, Market, PositionMode, Profile, Venue
 from marketbot.ports import Credential, VenueClient
 from marketbot.settings import Settings
+from marketbot.simulator import SimulatorUnknownError, simulator_urls
 from marketbot.store.pool import open_pool
 from marketbot.supervisor.endpoints import Endpoints
 from marketbot.venues.registry import open_clients

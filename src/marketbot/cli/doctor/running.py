@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from marketbot.bootstrap import SimulatorUnknownError, simulator_urls
 from marketbot.cli.doctor.finding import Finding, advice, fine, wrong
 from marketbot.cli.http import request
 from marketbot.clock import SystemClock
@@ -15,6 +14,7 @@ from marketbot.domain.execution_report import VenueFault
 from marketbot.domain.venue import Environment, Market, Profile, Venue
 from marketbot.ports import VenueClient
 from marketbot.settings import Settings
+from marketbot.simulator import SimulatorUnknownError, simulator_urls
 from marketbot.store.pool import Connection
 from marketbot.supervisor.endpoints import Endpoints
 from marketbot.venues.registry import open_clients
