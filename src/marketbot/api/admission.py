@@ -15,8 +15,9 @@ from litestar import Request, Response
 from litestar.datastructures import State
 
 from marketbot.api.identity import Caller, TokenRegister
+from marketbot.api.languages import language
 from marketbot.api.limits import limit, limit_guess
-from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.session_cookie import read_session_cookie
 from marketbot.api.session_register import SessionRegister
 from marketbot.api.shedding import load_class_of

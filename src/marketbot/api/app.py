@@ -20,6 +20,7 @@ from marketbot.api.events import events_router
 from marketbot.api.fields import FieldInvalid
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
+from marketbot.api.languages import language
 from marketbot.api.ledger import PostgresLedger
 from marketbot.api.limits import AddressLimit
 from marketbot.api.live_hub import LiveHub
@@ -39,7 +40,7 @@ from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
 from marketbot.api.paging import ParameterInvalid
 from marketbot.api.peer import read_networks
-from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.profile import profile_router
 from marketbot.api.refusal_log import BatchedRefusalLog
 from marketbot.api.session import session_router

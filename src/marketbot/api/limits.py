@@ -17,8 +17,9 @@ from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from marketbot.api.languages import language
 from marketbot.api.peer import Network, caller_address
-from marketbot.api.problems import language, limit_problem
+from marketbot.api.problems import limit_problem
 from marketbot.api.sending import header, send_response
 from marketbot.api.shedding import load_class_of
 from marketbot.domain.limits import ADDRESS, LOGIN, Check, Limit

@@ -10,8 +10,9 @@ from litestar.datastructures import State
 
 from marketbot.api.admission import admit, demands
 from marketbot.api.database import Database
+from marketbot.api.languages import language
 from marketbot.api.operator_jobs import drop_dead, read_dead, retry_dead
-from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.shedding import LOAD_CLASS
 from marketbot.domain.ids import AccountId, SignalId
 from marketbot.domain.load import LoadClass

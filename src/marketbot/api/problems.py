@@ -5,7 +5,6 @@ HTTP statuses live here and nowhere else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -23,7 +22,6 @@ STORE_RETRY_AFTER_S = 5
 OVERLOAD_RETRY_AFTER_S = 1
 STREAM_RETRY_AFTER_S = 15
 """A stream whose caller is gone without a word is noticed with its next sign of life."""
-MAX_LANGUAGES = 8
 
 
 class ApiReason(StrEnum):
@@ -325,21 +323,6 @@ _API_TEXT = {
         "Algo deu errado do nosso lado; o erro foi registrado.",
     ),
 }
-
-_RANGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*")
-
-
-def language(accept_language: str) -> Language:
-    """Return the language that an Accept-Language header prefers among ours; English where it does not say."""
-    best, best_weight = Language.EN, 0.0
-    for part in accept_language.split(",")[:MAX_LANGUAGES]:
-        match = _RANGE.fullmatch(part)
-        if match is None or match[1].lower() not in ("en", "pt"):
-            continue
-        weight = float(match[2] or 1)
-        if weight > best_weight:
-            best, best_weight = Language(match[1].lower()), weight
-    return best
 
 
 def refusal_problem(refused: Refused, spoken: Language) -> Response[bytes]:

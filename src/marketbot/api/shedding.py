@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
 
-from marketbot.api.problems import ApiReason, api_problem, language
+from marketbot.api.languages import language
+from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.sending import header, send_response
 from marketbot.domain.errors import MarketBotError
 from marketbot.domain.load import LoadClass

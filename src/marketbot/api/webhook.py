@@ -11,8 +11,9 @@ from litestar import Request, Response, post
 from litestar.datastructures import State
 from litestar.exceptions import ClientException, HTTPException
 
+from marketbot.api.languages import language
 from marketbot.api.peer import Network, caller_address
-from marketbot.api.problems import ApiReason, api_problem, language, refusal_problem
+from marketbot.api.problems import ApiReason, api_problem, refusal_problem
 from marketbot.api.shedding import LOAD_CLASS
 from marketbot.domain.load import LoadClass
 from marketbot.domain.reasons import RefusalReason

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from marketbot.api.admission import ApiRequest
 from marketbot.api.identity import Caller
-from marketbot.api.problems import language
+from marketbot.api.languages import language
 from marketbot.domain.reasons import Language
 from marketbot.web.formats import MAX_ZONE_CHARS, Formats, read_zone
 from marketbot.web.texts import Catalog, catalog
