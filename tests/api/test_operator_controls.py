@@ -53,6 +53,15 @@ async def test_a_preview_counts_and_changes_nothing(faces: Faces) -> None:
     assert await trail(faces) == []
 
 
+async def test_what_can_be_halted_can_be_previewed(faces: Faces) -> None:
+    """A native venue is there before anybody has an account."""
+    await faces.store.execute("UPDATE account SET venue = 'bybit' WHERE venue = 'binance'")
+    document = {"scope": "venue", "key": "Binance"}
+    covered = await faces.ask("POST", "/v1/operator/controls/preview", faces.operator, document)
+    assert (covered.status, covered.json["key"], covered.json["accounts"]) == (200, "binance", 0)
+    assert (await faces.ask("POST", HALT, faces.operator, document)).status == 202
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from marketbot.controls.errors import ControlRefused
-from marketbot.controls.halt import KEY_MAX_CHARS, REASON_MAX_CHARS, Switched, entry_of, halt, normalize_key, resume
+from marketbot.controls.halt import KEY_MAX_CHARS, REASON_MAX_CHARS, Switched, entry_of, existing_key, halt, normalize_key, resume
 from marketbot.domain.audit_entry import Action, Actor, AuditEntry
 from marketbot.domain.ids import Symbol, UserId
 from marketbot.domain.trading_state import Scope, TradingState
@@ -39,10 +39,8 @@ async def preview(connection: Connection, scope: Scope, key: str, symbol: str | 
     Raises:
         ControlRefused: the scope has no such name.
     """
-    key = normalize_key(scope, key)
     board = PostgresSwitchboard(connection)
-    if not await board.exists(scope, key):
-        raise ControlRefused(f"There is no {scope} {key}.")
+    key = await existing_key(board, scope, key)
     accounts, _, queued_chunks = await board.covered(scope, key)
     holding, positions, notional = await held_in(connection, scope, key, normalize_symbol(symbol))
     return Coverage(scope, key, accounts, holding, positions, queued_chunks, notional)

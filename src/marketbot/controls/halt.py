@@ -56,9 +56,7 @@ async def halt(
         raise ControlRefused("A halt sets halted or reducing; to set a scope active, resume it.")
     if len(reason) > REASON_MAX_CHARS:
         raise ControlRefused(f"The reason may have {REASON_MAX_CHARS} characters.")
-    key = normalize_key(scope, key)
-    if not _is_always_there(scope, key) and not await switchboard.exists(scope, key):
-        raise ControlRefused(f"There is no {scope} {key}.")
+    key = await existing_key(switchboard, scope, key)
     await switchboard.set(scope, key, state, reason)
     return Switched(scope, key, state, *await switchboard.covered(scope, key))
 
@@ -87,6 +85,18 @@ def entry_of(actor: Actor, done: Switched, reason: str = "", command_id: int | N
     }
     action = Action.RESUMED if done.state is TradingState.ACTIVE else Action.HALTED
     return AuditEntry(action, actor, done.scope.value, done.key, facts)
+
+
+async def existing_key(switchboard: Switchboard, scope: Scope, key: str) -> str:
+    """Return ``key`` as it is stored.
+
+    Raises:
+        ControlRefused: it is malformed, or there is nothing of that name.
+    """
+    key = normalize_key(scope, key)
+    if not _is_always_there(scope, key) and not await switchboard.exists(scope, key):
+        raise ControlRefused(f"There is no {scope} {key}.")
+    return key
 
 
 def normalize_key(scope: Scope, key: str) -> str:
