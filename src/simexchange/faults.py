@@ -125,7 +125,7 @@ class Faults:
     def plan(
         self, venue: Venue, environment: Environment, method: str, path: str, account_id: int | None, write: Write
     ) -> FaultPlan:
-        """Say what goes wrong with a request; every rule that strikes counts a hit."""
+        """Say what goes wrong with a request; each rule that strikes counts a hit, of two that exclude each other the first."""
         if not self.rules:
             return NO_FAULTS
         plan: FaultPlan | None = None
@@ -137,8 +137,10 @@ class Faults:
                 continue
             if rule.probability < 1.0 and self.rng.random() >= rule.probability:
                 continue
-            rule.hits += 1
             plan = plan or FaultPlan()
+            if _is_forestalled(plan, rule):
+                continue
+            rule.hits += 1
             _apply(plan, rule)
         return plan or NO_FAULTS
 
@@ -162,11 +164,16 @@ def _matches(
     )
 
 
+def _is_forestalled(plan: FaultPlan, rule: FaultRule) -> bool:
+    """Tell whether an earlier rule does already what this one would: it keeps its hit for a request where it shows."""
+    return (rule.kind in _INSTEAD and plan.instead is not None) or (rule.kind in _LOSE_THE_REPLY and plan.lose_reply is not None)
+
+
 def _apply(plan: FaultPlan, rule: FaultRule) -> None:
     if rule.kind in _INSTEAD:
-        plan.instead = plan.instead or rule
+        plan.instead = rule
     elif rule.kind in _LOSE_THE_REPLY:
-        plan.lose_reply = plan.lose_reply or rule
+        plan.lose_reply = rule
     elif rule.kind is FaultKind.SLOW:
         plan.delay_s += rule.delay_ms / 1000
     elif rule.kind is FaultKind.REJECT_STOP:

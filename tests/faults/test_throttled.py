@@ -19,6 +19,11 @@ ENTRY_LIVES_S = 130
 out, for it lives for the policy's 120 s."""
 AGAIN_S = 10.0
 SETTLED = "SELECT state = 'settled' FROM signal WHERE signal_id = $1"
+WHY = """
+SELECT coalesce(i.reason, o.result::text || ' ' || coalesce(o.reason, ''), 'open') AS became, count(*), max(i.detail)
+FROM intent i JOIN account a USING (account_id) LEFT JOIN outcome o USING (signal_id, account_id)
+WHERE i.signal_id = ANY ($1::bigint[]) AND a.venue = 'binance' AND a.environment = 'mainnet' GROUP BY 1 ORDER BY 2 DESC
+"""
 OTHERS_OPEN = """
 SELECT count(*) FROM intent i JOIN account a USING (account_id) LEFT JOIN outcome o USING (signal_id, account_id)
 WHERE i.signal_id = $1 AND i.state = 'queued' AND o.account_id IS NULL
@@ -96,7 +101,9 @@ async def _signal_until_banned(made: Installation) -> int:
     try:
         await eventually(banned, ENTRY_LIVES_S)
     except TimeoutError:
-        raise AssertionError(f"{len(sent)} signals, unfinished: {await made.unfinished()}") from None
+        rows = await made.connection.fetch(WHY, sent)
+        why = [tuple(row) for row in rows]
+        raise AssertionError(f"{len(sent)} signals: {why}, unfinished: {await made.unfinished()}") from None
     return sent[-1]
 
 

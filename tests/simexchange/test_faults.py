@@ -215,3 +215,12 @@ async def test_price_jumping_over_an_attached_stop_closes_at_the_new_price(bybit
     await client.create(orderType="Limit", price="109000", stopLoss="108000", timeInForce="GTC")
     assert await control.price("BTCUSDT", "107000") == 2
     assert (await client.position())["size"] == "0"
+
+
+async def test_a_fault_that_another_forestalls_keeps_its_hit(binance: MakeBinance, control: Control) -> None:
+    """Else a ban that may strike once would be used up by a request that was answered "too many"."""
+    client = await binance()
+    for kind in ("rate_limit_429", "ban_418"):
+        await control.fault(kind, path="/fapi/v1/order", method="POST", count=1)
+    assert [(await _binance_order(client)).status for _ in range(2)] == [429, 418]
+    assert [rule["hits"] for rule in (await control.send("GET", "/faults"))["rules"]] == [1, 1]
