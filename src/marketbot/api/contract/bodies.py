@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from marketbot.accounts.records import MAX_KEY_CHARS, MAX_LIST_ITEMS, MAX_NAME_CHARS, MIN_KEY_CHARS
@@ -51,7 +52,7 @@ Key = Annotated[
 ]
 Symbol = Annotated[str, Rule({"examples": ["BTCUSDT"]})]
 Until = Annotated[
-    str | None,
+    datetime | None,
     Rule(
         {"description": "When it ends, ISO 8601 with an offset; null: when it is revoked.", "examples": ["2027-03-01T12:00:00Z"]}
     ),
