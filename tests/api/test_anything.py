@@ -28,7 +28,7 @@ from .conftest import furnish
 from .promise import document
 
 SEEDS = [int(text) for text in os.environ.get("MARKETBOT_API_SEEDS", "20260301").split(",")]
-EXAMPLES = int(os.environ.get("EX", "5"))
+EXAMPLES = 5
 """Of each kind, for every operation."""
 TIMEOUT_S = 10.0
 ENDLESS = frozenset({"follow_events", "follow_all_events"})
@@ -36,7 +36,6 @@ ENDLESS = frozenset({"follow_events", "follow_all_events"})
 LAST = frozenset({"revoke_token"})
 """What may revoke the very token that asks."""
 
-STAT: dict = {}
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -47,8 +46,13 @@ CHECKS = [
 ]
 
 
+REFUSED = ("400", "401", "403", "404", "408", "409", "410", "413", "415", "422", "429")
+"""How what the document forbids may be answered; a body may be too large or too slow before it is wrong."""
+
+
 def tried() -> Iterator[APIOperation[Any, Any, Any, Any]]:
-    schema = schemathesis.openapi.from_dict(document())
+    refusing = {"checks": {"negative_data_rejection": {"expected-statuses": list(REFUSED)}}}
+    schema = schemathesis.openapi.from_dict(document(), config=schemathesis.Config.from_dict(refusing))
     found = [each.ok() for each in schema.get_all_operations()]
     wanted = [each for each in found if each.definition.raw["operationId"] not in ENDLESS]
     yield from sorted(wanted, key=lambda each: each.definition.raw["operationId"] in LAST)
@@ -84,14 +88,13 @@ def _try(
     @given(case=operation.as_strategy(generation_mode=mode, path_parameters=place or None))
     def attempt(case: Case) -> None:
         try:
-            r = case.call_and_validate(
+            case.call_and_validate(
                 base_url=f"http://127.0.0.1:{port}",
                 session=session,
                 headers={"Authorization": f"Bearer {token}"},
                 checks=CHECKS,
                 timeout=TIMEOUT_S,
             )
-            STAT[operation.label, mode.value, r.status_code] = STAT.get((operation.label, mode.value, r.status_code), 0) + 1
         except FailureGroup as group:
             breaches.extend(f"{operation.label} ({mode.value}): {failure}" for failure in group.exceptions)
 
@@ -126,6 +129,4 @@ async def faces(database: str, tmp_path: Path, unhurried: None) -> Iterator[Face
 async def test_no_request_is_answered_otherwise_than_the_document_says(faces: Faces, kind: str, chosen: int) -> None:
     token = faces.ana if kind == "user" else faces.root
     breaches = await asyncio.to_thread(try_all, faces.api.port, token, chosen)
-    Path(f"/tmp/breaches-{kind}.txt").write_text("\n=====\n".join(breaches))
-    Path(f"/tmp/stat-{kind}.txt").write_text("\n".join(f"{k} {v}" for k, v in sorted(STAT.items())))
     assert breaches == [], f"seed {chosen}"
