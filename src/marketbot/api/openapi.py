@@ -24,13 +24,15 @@ ETAG_CHARS = 16
 class ServedDocument:
     """The document of a process's application, made once."""
 
+    document: dict[str, Any]
     content: bytes
     etag: str
 
     @classmethod
     def of(cls, app: Litestar) -> ServedDocument:
-        content = orjson.dumps(make_document(app))
-        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:ETAG_CHARS]}"')
+        document = make_document(app)
+        content = orjson.dumps(document)
+        return cls(document, content, f'"{hashlib.sha256(content).hexdigest()[:ETAG_CHARS]}"')
 
 
 @get(DOCUMENT_PATH)
