@@ -35,13 +35,6 @@ async def test_dead_letters_are_read_retried_and_dropped(api: Api) -> None:
     assert [tuple(row) for row in rows] == [("ana", 0, None)]
 
 
-async def test_a_dead_letter_of_a_recurring_job_says_how_often_it_was_due(api: Api) -> None:
-    await api.rows(DEAD, "round")
-    await api.rows("UPDATE job SET every = '90 seconds'")
-    answer = await api.get("/v1/operator/jobs/dead")
-    assert (answer.status, answer.json["jobs"][0]["every"]) == (200, 90.0)
-
-
 async def test_dead_letters_are_read_a_page_at_a_time_the_latest_first(api: Api) -> None:
     # Two died in the same instant: their numbers say which of them comes first.
     for key, minutes in (("a", 4), ("b", 3), ("c", 2), ("d", 2), ("e", 1)):

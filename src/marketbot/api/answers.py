@@ -1,9 +1,8 @@
-"""Answers as JSON: decimals as plain texts (a number would become a float), times in UTC, spans in seconds; never cached on the way."""
+"""Answers as JSON: decimals as plain texts (a JSON number would become a float), times in UTC, never cached on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +28,4 @@ def page_answer(noun: str, rows: Sequence[Any], key: Sequence[Any] | None, *, si
 def _value(value: object) -> object:
     if isinstance(value, Decimal):
         return plain(value)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -26,6 +26,7 @@ _PLAIN: Mapping[Any, Schema] = {
     int: {"type": "integer"},
     Decimal: DECIMAL,
     datetime: {"type": "string", "format": "date-time"},
+    # Of a recurring job, seconds: none of these is ever dead, so none has been answered yet.
     timedelta: {"type": "number"},
     type(None): {"type": "null"},
     Any: {},
