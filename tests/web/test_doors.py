@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from marketbot.api.admission import PERSON, SCOPE
-from marketbot.web.routers import OF_PEOPLE, OF_STAFF, OF_USERS, OPEN, web_routers
+from marketbot.web.routers import OF_ADMINISTRATION, OF_PEOPLE, OF_STAFF, OF_USERS, OPEN, web_routers
 
 from .conftest import Console
 
@@ -32,7 +32,7 @@ def addresses(handlers: Any) -> set[tuple[str, str]]:
 
 
 def test_every_page_says_who_comes_in() -> None:
-    for handler in (*OF_USERS, *OF_STAFF):
+    for handler in (*OF_USERS, *OF_STAFF, *OF_ADMINISTRATION):
         assert SCOPE in handler.opt
     for handler in OF_PEOPLE:
         assert PERSON in handler.opt
@@ -42,7 +42,7 @@ def test_every_page_says_who_comes_in() -> None:
 
 
 async def test_nobody_comes_in_without_a_session(console: Console) -> None:
-    for method, path in sorted(addresses((*OF_USERS, *OF_STAFF, *OF_PEOPLE))):
+    for method, path in sorted(addresses((*OF_USERS, *OF_STAFF, *OF_ADMINISTRATION, *OF_PEOPLE))):
         answer = await console.send(method, path, None, b"", content_type="application/x-www-form-urlencoded")
         assert (answer.status, answer.headers["location"][:6]) == (303, "/login"), path
     # However often: only wrong credentials are counted as guesses.
@@ -51,7 +51,7 @@ async def test_nobody_comes_in_without_a_session(console: Console) -> None:
 
 
 async def test_staff_open_no_users_page_and_users_none_of_staff(console: Console) -> None:
-    for who, handlers in ((console.olga, OF_USERS), (console.ana, OF_STAFF)):
+    for who, handlers in ((console.olga, OF_USERS), (console.ana, (*OF_STAFF, *OF_ADMINISTRATION))):
         for method, path in sorted(addresses(handlers)):
             answer = await console.get(path, who) if method == "GET" else await console.post(path, who)
             assert answer.status == 403, path

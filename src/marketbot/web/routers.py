@@ -18,9 +18,13 @@ from marketbot.web.pages.profile import change_profile, end_sessions, profile, t
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
 from marketbot.web.pages.signals import signals
+from marketbot.web.pages.source import alter_source, give_secret, source
+from marketbot.web.pages.sources import add_source, sources
 
 OF_USERS = (home, pause, accounts, account, change_account, signals, results)
 OF_STAFF = (overview, all_accounts)
+OF_ADMINISTRATION = (sources, add_source, source, alter_source, give_secret)
+"""Staff's too: each demands the scope of what it changes."""
 OF_PEOPLE = (
     entrance,
     logout,
@@ -56,7 +60,12 @@ OPEN = (
 def web_routers() -> list[Router]:
     """Return the routers of the console. Of those behind ``enter`` each page says in its options who comes in."""
     return [
-        Router(path="/", route_handlers=[*OF_USERS, *OF_STAFF, *OF_PEOPLE], before_request=enter, include_in_schema=False),
+        Router(
+            path="/",
+            route_handlers=[*OF_USERS, *OF_STAFF, *OF_ADMINISTRATION, *OF_PEOPLE],
+            before_request=enter,
+            include_in_schema=False,
+        ),
         Router(path="/", route_handlers=list(OPEN), before_request=check_form, include_in_schema=False),
         Router(path="/", route_handlers=[static_file], include_in_schema=False),
     ]
