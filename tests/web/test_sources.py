@@ -131,7 +131,7 @@ async def test_roles_see_all_and_change_what_is_theirs(console: Console) -> None
             path for page in (listed, shown) for path in re.findall(r'action="(/operator/sources[^"]*)"', page.body.decode())
         ]
         assert bool(forms) is (role in MAY_CHANGE), (role, forms)
-        assert (b"/operator/test-signal" in shown.body) is (role is not Role.AUDITOR)
+        assert (b"/operator/sources/test" in shown.body) is (role is not Role.AUDITOR)
         for path, fields in (
             ("/operator/sources", {"name": f"by-{role}", "kind": "webhook", "signals_per_hour": "300"}),
             ("/operator/sources/1", {"enabled": "true", "signals_per_hour": "300"}),

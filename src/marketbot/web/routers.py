@@ -8,12 +8,16 @@ from marketbot.web.admission import check_form, enter
 from marketbot.web.pages.account import account, change_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
+from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
 from marketbot.web.pages.home import home, pause
+from marketbot.web.pages.invitations import invitations, send_invitation, withdraw_invitation
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
+from marketbot.web.pages.operator_tokens import end_operator_token, make_operator_token, operator_tokens
 from marketbot.web.pages.overview import overview
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
+from marketbot.web.pages.people import change_person, people, person, send_reset_link
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
@@ -23,7 +27,24 @@ from marketbot.web.pages.sources import add_source, sources
 
 OF_USERS = (home, pause, accounts, account, change_account, signals, results)
 OF_STAFF = (overview, all_accounts)
-OF_ADMINISTRATION = (sources, add_source, source, alter_source, give_secret)
+OF_ADMINISTRATION = (
+    sources,
+    add_source,
+    source,
+    alter_source,
+    give_secret,
+    people,
+    person,
+    change_person,
+    send_reset_link,
+    invitations,
+    send_invitation,
+    withdraw_invitation,
+    operator_tokens,
+    make_operator_token,
+    end_operator_token,
+    egress,
+)
 """Staff's too: each demands the scope of what it changes."""
 OF_PEOPLE = (
     entrance,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from litestar import Response, get, post
@@ -117,7 +117,7 @@ async def _show(request: ApiRequest, form: Form) -> Response[bytes]:
     )
 
 
-def _reader(request: ApiRequest) -> Any:
+def _reader(request: ApiRequest) -> Callable[[IdKey, int], Awaitable[Sequence[ShownSource]]]:
     database: Database = request.app.state.database
 
     async def read(behind: IdKey, limit: int) -> Sequence[ShownSource]:
