@@ -18,6 +18,7 @@ from marketbot.web.pages.operator_tokens import end_operator_token, make_operato
 from marketbot.web.pages.overview import overview
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
 from marketbot.web.pages.people import change_person, people, person, send_reset_link
+from marketbot.web.pages.policy import alter_policy, policy
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
@@ -44,6 +45,8 @@ OF_ADMINISTRATION = (
     make_operator_token,
     end_operator_token,
     egress,
+    policy,
+    alter_policy,
 )
 """Staff's too: each demands the scope of what it changes."""
 OF_PEOPLE = (
