@@ -22,6 +22,7 @@ from marketbot.web.pages.policy import alter_policy, policy
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
+from marketbot.web.pages.signal_test import signal_test, take_signal_test
 from marketbot.web.pages.signals import signals
 from marketbot.web.pages.source import alter_source, give_secret, source
 from marketbot.web.pages.sources import add_source, sources
@@ -47,6 +48,8 @@ OF_ADMINISTRATION = (
     egress,
     policy,
     alter_policy,
+    signal_test,
+    take_signal_test,
 )
 """Staff's too: each demands the scope of what it changes."""
 OF_PEOPLE = (
