@@ -28,6 +28,7 @@ PAGES = (
     "/operator/people/invitations",
     "/operator/tokens",
     "/operator/egress",
+    "/operator/first-steps",
 )
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 AS_READER = ("/operator/sources/1", "/operator/policy", "/operator/people/1")

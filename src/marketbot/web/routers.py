@@ -10,6 +10,7 @@ from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
 from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
+from marketbot.web.pages.first_steps import first_steps
 from marketbot.web.pages.home import home, pause
 from marketbot.web.pages.invitations import invitations, send_invitation, withdraw_invitation
 from marketbot.web.pages.login import login, logout, take_login
@@ -50,6 +51,7 @@ OF_ADMINISTRATION = (
     alter_policy,
     signal_test,
     take_signal_test,
+    first_steps,
 )
 """Staff's too: each demands the scope of what it changes."""
 OF_PEOPLE = (
