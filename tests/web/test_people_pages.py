@@ -45,6 +45,7 @@ async def test_everybody_is_listed_narrowed_and_exported(console: Console) -> No
         assert email in page
     assert "Locked" in page
     assert "<script>alert" not in page
+    assert b"<script>alert" not in (await console.get("/operator/people/2", auditor)).body
     narrowed = (await console.get("/operator/people?role=manager", auditor)).body.decode()
     assert email_of(Role.MANAGER) in narrowed
     assert "ana@club.example" not in narrowed

@@ -96,6 +96,18 @@ async def test_a_change_of_somebody_else_is_not_undone(console: Console) -> None
     assert (unchanged.status, "marketbot_said=unchanged" in unchanged.headers["set-cookie"]) == (303, True)
 
 
+async def test_a_long_list_of_instruments_is_left_as_it_is(console: Console) -> None:
+    manager = (await give_staff(console.store))[Role.MANAGER]
+    many = [f"N{number}USDT" for number in range(1_500)]
+    await console.store.execute("INSERT INTO policy (document) VALUES ($1)", {SYMBOLS: many})
+    fields = await form_of(console, manager)
+    assert SYMBOLS not in fields
+    done = await console.post("/operator/policy", manager, **{**fields, "leverage.high": "9", "confirmed": "true"})
+    assert done.status == 303
+    policy = await read_policy(console.store)  # type: ignore[arg-type]
+    assert (policy.leverage.high, len(policy.restricted_symbols)) == (9, 1_500)
+
+
 async def test_what_cannot_rule_is_told_beside_its_field(console: Console) -> None:
     manager = (await give_staff(console.store))[Role.MANAGER]
     fields = await form_of(console, manager)

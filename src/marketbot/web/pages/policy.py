@@ -43,6 +43,8 @@ PARTS = ("low", "default", "high")
 PACE = ("validation_window_s", "execution_window_s", "operations_per_minute", "price_collar_pct", "reference_max_age_s")
 SIZE = ("max_order_notional", "max_account_notional")
 SYMBOLS = "restricted_symbols"
+SYMBOLS_EDITED_MAX = 1_000
+"""Restricted instruments that a form has room for; of more the page says how many, and leaves them as they are."""
 CHANGES_SHOWN = 10
 """The latest changes that are told of beside the policy."""
 FAULTS = {each: f"policy_fault.{each.value}" for each in PolicyFault}
@@ -116,7 +118,9 @@ def read_document(typed: Mapping[str, str], formats: Formats) -> dict[str, Any]:
 
     document: dict[str, Any] = {name: {part: number(f"{name}.{part}") for part in PARTS} for name in BOUNDED}
     document |= {name: number(name) for name in (*PACE, *SIZE)}
-    symbols = [each.upper() for each in _BETWEEN.split(typed.get(SYMBOLS, "").strip()) if each]
+    if SYMBOLS not in typed:
+        return document
+    symbols = [each.upper() for each in _BETWEEN.split(typed[SYMBOLS].strip()) if each]
     return {**document, SYMBOLS: sorted(set(symbols))[: RESTRICTED_SYMBOLS_MAX + 1]}
 
 
@@ -140,6 +144,7 @@ async def _show(request: ApiRequest, form: Form | None = None, errors: Mapping[s
         pace=PACE,
         size=SIZE,
         limits=LIMITS,
+        most_symbols=SYMBOLS_EDITED_MAX,
         clamped=clamped,
         trail=trail,
         changed_at=changed_at,
