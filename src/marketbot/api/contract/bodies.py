@@ -12,8 +12,8 @@ from marketbot.accounts.settings import MAX_SYMBOLS
 from marketbot.api.channel_commands import MAX_CODE_CHARS
 from marketbot.api.contract.schema import Maybe, Rule
 from marketbot.api.fields import MAX_PERSON_NAME_CHARS, MAX_SECRET_CHARS
-from marketbot.api.operator_sources import HOURLY_MAX, MAX_NETWORKS
 from marketbot.api.paging import MAX_ID
+from marketbot.api.source_wishes import HOURLY_MAX, MAX_NETWORKS
 from marketbot.domain.notice import ChannelKind, Notice, Severity, Spoken
 from marketbot.domain.person import Locale
 from marketbot.domain.role import Role
