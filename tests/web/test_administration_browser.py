@@ -133,6 +133,20 @@ async def test_what_is_shown_once_is_for_everybody_and_copied(console: Console) 
                 await look(visitor, "admin", "/test-confirm", scheme)
 
 
+async def test_a_text_is_copied_where_a_page_has_no_clipboard(console: Console) -> None:
+    """Over plain http a browser gives a page none."""
+    admin = (await give_staff(console.store))[Role.ADMIN]
+    async with chromium() as browser, visit(browser, console.api.port, admin) as visitor:
+        page = visitor.page
+        await page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', {value: undefined})")
+        await visitor.open("/operator/sources/1")
+        await page.get_by_role("button", name="Copy An indicator's alert that opens a short").click()
+        field = page.get_by_label("Sends from")
+        await field.fill("")
+        await page.keyboard.press("Control+V")
+        assert await field.input_value() == await page.locator("#message-open_short").text_content()
+
+
 TEXTS_EN = {
     "make": "Make the source",
     "copied": "Copied",
