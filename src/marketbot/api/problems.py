@@ -11,6 +11,7 @@ from enum import StrEnum
 import orjson
 from litestar import Response
 
+from marketbot.api.answers import HEADERS
 from marketbot.domain.gcra import US
 from marketbot.domain.limits import Verdict
 from marketbot.domain.reason_texts import refusal_text
@@ -382,4 +383,4 @@ def _problem(
         document["detail"] = detail
     if errors:
         document["errors"] = [dict(error) for error in errors]
-    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=HEADERS | headers)
