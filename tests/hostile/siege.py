@@ -31,6 +31,8 @@ STAFF = ("admin", "manager", "operator", "auditor")
 MARK = "of-ana-alone"
 """Stands in every text of hers; what somebody else is answered holds it nowhere."""
 ABSENT = 999_999
+WORDS = {"source": "shared", "secret": "s" * 43, "path": "console.css"}
+"""What stands in addresses beside numbers."""
 HTML = "text/html,application/xhtml+xml"
 FORM = "application/x-www-form-urlencoded"
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -72,7 +74,7 @@ _RESTLESS = frozenset({"worker", "refusal", "idempotency_key", "audit_entry", "u
 """Tables that change of themselves, or tell of attempts."""
 _OF_NOBODY = frozenset({"source", "signal"})
 """A close that a user commands is a signal, which is everybody's to see and nobody's."""
-_RESTLESS_COLUMNS = ["last_seen_at", "last_used_at"]
+_RESTLESS_COLUMNS = ["last_seen_at", "last_used_at", "failed_logins", "locked_until", "code_tries"]
 _TABLES = """
 SELECT relname, EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'user_id' AND NOT attisdropped) AS of_users,
        EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'person_id' AND NOT attisdropped) AS of_people
@@ -124,7 +126,7 @@ class Siege:
         headers = {"accept": HTML if address.page else "application/json"} | who.headers | headers
         if media:
             headers.setdefault("content_type", media)
-        return await self.api.send(address.method, address.at(numbers) + query, sent, **headers)
+        return await self.api.send(address.method, address.at({**WORDS, **numbers}) + query, sent, **headers)
 
     async def numbers_of(self, user_id: int) -> dict[str, int]:
         """Return one number of each kind: a user's own, and for what only staff have numbers of, one that is there."""
