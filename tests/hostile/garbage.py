@@ -15,7 +15,8 @@ from .siege import FORM, HTML, Caller, body_of
 TEXTS = (
     "", " ", "\x00", "a\x00b", "\u202e", "\ufeff", "\u2028", "\x7f", "\x85", "ſ", "İ", "９", "٣", "-0", "NaN", "1e400", "1E-400",
     "Infinity", "1E999999999", "0x1F", "1_000", "1,5", "1.5.1", "9" * 400, "null", "true", "' OR '1'='1", "1; DROP TABLE account; --",
-    "%s%n{0}{x!r}", "{{7*7}}", "${jndi:x}", "<script>alert(1)</script>", '"><img src=x>', "=1+1", "\r\nSet-Cookie: planted=1", "../../../etc/passwd",
+    "%s%n{0}{x!r}", "{{7*7}}", "${jndi:x}",
+    "<script>alert(1)</script>", '"><img src=x>', "=1+1", "\r\nSet-Cookie: planted=1", "../../../etc/passwd",
     "//evil.example", "javascript:alert(1)", "A" * 300, "B" * 5_000, "🦆" * 100, "a@b.example", "\\", "%", "%00", "%ff",
 )  # fmt: skip
 RAW_VALUES = (
