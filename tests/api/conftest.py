@@ -52,7 +52,7 @@ class Api:
                 writer.write(request)
                 with contextlib.suppress(ConnectionError):
                     await writer.drain()
-                return await read_answer(reader)
+                return await read_answer(reader, bodiless=request.startswith(b"HEAD "))
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
@@ -84,11 +84,11 @@ class Api:
             await connection.close()
 
 
-async def read_answer(reader: asyncio.StreamReader) -> Answer:
+async def read_answer(reader: asyncio.StreamReader, *, bodiless: bool = False) -> Answer:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     status, *lines = head.split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    body = b"" if bodiless else await reader.readexactly(int(headers.get("content-length", 0)))
     return Answer(int(status.split(" ")[1]), headers, body)
 
 

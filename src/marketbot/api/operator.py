@@ -59,8 +59,10 @@ async def read_signal_accounts(request: OperatorRequest) -> Response[bytes]:
     limit = _number(request.query_params.get("limit", str(PAGE_DEFAULT)))
     if not 1 <= limit <= MAX_PAGE:
         return api_problem(ApiReason.PARAMETER_INVALID, spoken, f"limit lies between 1 and {MAX_PAGE}")
-    if not (0 < signal_id <= MAX_ID and 0 <= after <= MAX_ID):
-        return api_problem(ApiReason.PARAMETER_INVALID, spoken, "ids are positive and at most 2^63-1")
+    if not 0 <= after <= MAX_ID:
+        return api_problem(ApiReason.PARAMETER_INVALID, spoken, "after is an account's number")
+    if not 0 < signal_id <= MAX_ID:
+        return api_problem(ApiReason.NOT_FOUND, spoken)
     database: Database = request.app.state.database
 
     async def read(connection: Connection) -> tuple[list[SignalAccount], bool]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 import orjson
 from litestar import Response
 
+from marketbot.api.answers import HEADERS
 from marketbot.domain.gcra import US
 from marketbot.domain.limits import Verdict
 from marketbot.domain.reason_texts import refusal_text
@@ -392,7 +393,12 @@ def _problem(
 ) -> Response[bytes]:
     document: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "reason": reason.value}
     if detail:
-        document["detail"] = detail
+        document["detail"] = _written(detail)
     if errors:
-        document["errors"] = [dict(error) for error in errors]
-    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+        document["errors"] = [{name: _written(text) for name, text in error.items()} for error in errors]
+    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=HEADERS | headers)
+
+
+def _written(text: str) -> str:
+    """Return a text that can be sent: a field's name may hold half a surrogate pair, which JSON can spell and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()

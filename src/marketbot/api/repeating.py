@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from litestar import Response
 from litestar.exceptions import ClientException, HTTPException
 
-from marketbot.api.admission import ApiRequest, caller_of, spoken_by
+from marketbot.api.admission import ApiRequest, caller_of, path_of, spoken_by
 from marketbot.api.answers import HEADERS
 from marketbot.api.bodies import BODY_TIMEOUT_S
 from marketbot.api.database import Database
@@ -97,7 +97,8 @@ async def _digest(request: ApiRequest) -> bytes | None:
             body = await request.body()
     except (HTTPException, ClientException, TimeoutError):
         return None
-    return hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body).digest()
+    asked = f"{request.method} {path_of(request)}?".encode() + request.scope["query_string"]
+    return hashlib.sha256(asked + b"\n" + body).digest()
 
 
 def _read_key(text: str) -> str | None:

@@ -6,11 +6,11 @@ import asyncio
 import time
 from typing import Any
 
-import orjson
 from litestar import Request, Response, post
 from litestar.datastructures import State
 from litestar.exceptions import ClientException, HTTPException
 
+from marketbot.api.answers import json_answer
 from marketbot.api.languages import language
 from marketbot.api.limits import note_limit
 from marketbot.api.peer import Network, caller_address
@@ -94,7 +94,7 @@ async def receive_signal(request: WebhookRequest) -> Response[bytes]:
     answer: dict[str, Any] = {"signal_id": found.signal_id, "status": "accepted"}
     if found.repeated:
         answer["duplicate"] = True
-    return Response(orjson.dumps(answer), status_code=202, media_type="application/json")
+    return json_answer(answer, 202)
 
 
 def _caller(request: WebhookRequest) -> str:
