@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from marketbot.api.contract import answers, bodies
+from marketbot.api.contract import answers, bodies, operator_answers
 from marketbot.api.contract.operation import EVENTS, PAGE, Operation, Query, Tag
 from marketbot.api.contract.schema import Rule
 from marketbot.api.problems import ApiReason as R
@@ -85,7 +85,7 @@ _OWN: Mapping[str, Operation] = {
         reasons=(R.NOT_FOUND, R.CONTROL_REFUSED),
     ),
     "GET /v1/closes/{command_id}": Operation(
-        "show_close", Tag.CLOSING, "How far a close of the user's own has come", {200: answers.CommandAnswer}
+        "show_close", Tag.CLOSING, "How far a close of the user's own has come", {200: operator_answers.CommandAnswer}
     ),
     "GET /v1/egress": Operation(
         "show_egress", Tag.ACCOUNTS, "The addresses that requests leave from, for a key's list", {200: answers.EgressAnswer}
