@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.api.conftest import until
 
 from marketbot.controls.errors import ControlRefused
 from marketbot.controls.policy import edit_policy
@@ -126,3 +127,22 @@ async def test_two_changes_at_once_are_both_kept(database: str) -> None:
         policy = await read_policy(held)  # type: ignore[arg-type]
     await pool.close()
     assert (policy.validation_window_s, policy.operations_per_minute, policy.reference_max_age_s) == (20, 20, 7)
+
+
+async def test_the_first_change_holds_off_another(database: str) -> None:
+    """There is no row yet that it could lock."""
+    pool = await open_pool(database, name="test", size=3)
+
+    async def change(changes: dict[str, Any]) -> None:
+        async with pool.acquire() as held, held.transaction():
+            await edit_policy(PostgresPolicyBook(held), changes)  # type: ignore[arg-type]
+
+    async with pool.acquire() as first, pool.acquire() as watching:
+        async with first.transaction():
+            await edit_policy(PostgresPolicyBook(first), {"operations_per_minute": 20})  # type: ignore[arg-type]
+            second = asyncio.create_task(change({"reference_max_age_s": 7}))
+            await until(lambda: watching.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        await second
+        policy = await read_policy(first)  # type: ignore[arg-type]
+    await pool.close()
+    assert (policy.operations_per_minute, policy.reference_max_age_s) == (20, 7)

@@ -21,10 +21,12 @@ from marketbot.store.switches import CONTROL_CHANNEL
 
 Document = Mapping[str, Any]
 
+POLICY_LOCK = 0x6D62_0010
+"""One change of the policy at a time, the first one too, when there is no row yet to be locked."""
+
 _READ = "SELECT document FROM policy"
-_READ_TO_CHANGE = "SELECT document FROM policy FOR UPDATE"
+_HOLD = "SELECT pg_advisory_xact_lock($1)"
 _CHANGED_AT = "SELECT changed_at FROM policy"
-_CHANGED_AT_TO_CHANGE = "SELECT changed_at FROM policy FOR UPDATE"
 _WRITE = """
 INSERT INTO policy (document) VALUES ($1)
 ON CONFLICT (only_row) DO UPDATE SET document = excluded.document, changed_at = now()
@@ -133,19 +135,22 @@ async def read_policy(connection: Connection) -> Policy:
 
 async def policy_changed_at(connection: Connection, *, to_change: bool = False) -> datetime | None:
     """Return when the policy was changed last, None for never; ``to_change`` keeps others from changing it until the transaction ends."""
-    found: datetime | None = await connection.fetchval(_CHANGED_AT_TO_CHANGE if to_change else _CHANGED_AT)
+    if to_change:
+        await connection.execute(_HOLD, POLICY_LOCK)
+    found: datetime | None = await connection.fetchval(_CHANGED_AT)
     return found
 
 
 async def change_policy(connection: Connection, changes: Document) -> tuple[Policy, Policy]:
     """Apply ``changes`` to the policy in force; return it as it was and as it is, committed by the caller.
 
-    Of a bound, single parts may be given. Run it in a transaction: the row is locked, so that two changes do not lose one.
+    Of a bound, single parts may be given. Run it in a transaction: one at a time holds it, so that two changes do not lose one.
 
     Raises:
         PolicyInvalid: the result could not rule; nothing is changed.
     """
-    document = await connection.fetchval(_READ_TO_CHANGE) or {}
+    await connection.execute(_HOLD, POLICY_LOCK)
+    document = await connection.fetchval(_READ) or {}
     before = decode_policy(document)
     merged = dict(document)
     for name, value in changes.items():
