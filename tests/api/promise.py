@@ -77,7 +77,7 @@ def _paths() -> list[tuple[re.Pattern[str], str]]:
 def operation_of(method: str, path: str) -> dict[str, Any] | None:
     bare = path.partition("?")[0]
     for pattern, name in _paths():
-        if pattern.fullmatch(bare) and method.lower() in document()["paths"][name]:
+        if method.isupper() and pattern.fullmatch(bare) and method.lower() in document()["paths"][name]:
             found: dict[str, Any] = document()["paths"][name][method.lower()]
             return found
     return None

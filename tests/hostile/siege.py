@@ -31,7 +31,7 @@ STAFF = ("admin", "manager", "operator", "auditor")
 MARK = "of-ana-alone"
 """Stands in every text of hers; what somebody else is answered holds it nowhere."""
 ABSENT = 999_999
-WORDS = {"source": "shared", "secret": "s" * 43, "path": "console.css"}
+WORDS = {"source": "shared", "secret": "s" * 43, "path": "console.css", "name": "listAccounts"}
 """What stands in addresses beside numbers."""
 HTML = "text/html,application/xhtml+xml"
 FORM = "application/x-www-form-urlencoded"

@@ -12,6 +12,7 @@ import pytest
 from tests.api.conftest import Answer
 from tests.web.scene import give_session
 
+from marketbot.api.openapi import DOCUMENT_PATH
 from marketbot.domain.role import ROLE_SCOPES, Role
 from marketbot.web.headers import CONTENT_SECURITY_POLICY
 
@@ -271,7 +272,9 @@ async def test_every_answer_is_guarded_by_its_headers(siege: Siege, addresses: l
                 continue
             answer = await siege.ask(address, who, numbers, b"{" if address.writes and not address.page else None)
             told = (str(address), who.name, answer.status)
-            assert answer.headers.get("cache-control") == "no-store", told
+            assert answer.headers.get("cache-control") == (
+                "public, max-age=300" if address.path == DOCUMENT_PATH else "no-store"
+            ), told
             assert answer.headers.get("x-content-type-options") == "nosniff", told
             if address.page:
                 assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, told
