@@ -29,6 +29,10 @@ BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
     ("DELETE", "/v1/sessions/{session_id:int}"): None,
     ("GET", "/v1/session"): None,
     ("GET", "/v1/sessions"): None,
+    ("POST", "/v1/me/export"): {"password": PASSWORD},
+    ("GET", "/v1/me/erasure"): None,
+    ("POST", "/v1/me/erasure"): {"password": PASSWORD},
+    ("DELETE", "/v1/me/erasure"): None,
 }
 EVERYTHING = """
 SELECT p.*, (SELECT count(*) FROM login_session s WHERE s.person_id = p.person_id AND s.revoked_at IS NULL) AS sessions

@@ -17,6 +17,7 @@ from marketbot.api.closing import closing_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
 from marketbot.api.events import events_router
+from marketbot.api.exports import ExportPlaces
 from marketbot.api.fields import FieldInvalid
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
@@ -30,6 +31,7 @@ from marketbot.api.operator import operator_router
 from marketbot.api.operator_audit import operator_audit_router
 from marketbot.api.operator_channels import operator_channels_router
 from marketbot.api.operator_controls import operator_controls_router
+from marketbot.api.operator_erasures import operator_erasures_router
 from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_policy import operator_policy_router
@@ -40,6 +42,7 @@ from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
 from marketbot.api.paging import ParameterInvalid
 from marketbot.api.peer import read_networks
+from marketbot.api.privacy import privacy_routers
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.profile import profile_router
 from marketbot.api.refusal_log import BatchedRefusalLog
@@ -115,6 +118,7 @@ def create_app(
             "people_url": settings.people_url,
             "mails": settings.smtp_url is not None,
             "sign_up": settings.sign_up,
+            "exports": ExportPlaces(),
             "door": UserDoor(database),
             "trusted_proxies": trusted,
             "vault": safe,
@@ -165,6 +169,8 @@ def create_app(
             profile_router(),
             newcomers_router(),
             operator_people_router(),
+            *privacy_routers(),
+            operator_erasures_router(),
             *web_routers(),
             channels_router(),
             operator_channels_router(),

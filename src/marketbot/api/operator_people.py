@@ -81,7 +81,7 @@ async def post_reset_link(request: ApiRequest) -> Response[bytes]:
     person_id = _named(request)
     async with database.connection() as connection, connection.transaction():
         person = None if person_id is None else await read_person(connection, person_id)
-        if person is None:
+        if person is None or person.erased_at is not None:
             return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
         link = None
         if request.app.state.mails:

@@ -69,6 +69,8 @@ class Action(StrEnum):
     BACKUP_MADE = "backup_made"
     RESTORED = "restored"
     EXPORTED = "exported"
+    ERASURE_ASKED = "erasure_asked"
+    ERASURE_CANCELED = "erasure_canceled"
     ERASED = "erased"
 
 

@@ -64,7 +64,7 @@ async def change_person(connection: Connection, person_id: PersonId, change: Per
     """
     async with connection.transaction():
         person = await read_person(connection, person_id)
-        if person is None:
+        if person is None or person.erased_at is not None:
             return Refusal.NOBODY
         new_role = person.role if change.role is None else change.role
         if (new_role is Role.USER) != (person.role is Role.USER):

@@ -39,6 +39,8 @@ class Refusal(StrEnum):
     ROLE_FIXED = "role_fixed"
     """A user stays a user, and staff stay staff: their rows differ."""
     NOBODY = "nobody"
+    ERASURE_OPEN = "erasure_open"
+    """It was asked for already, and waits."""
 
 
 @dataclass(frozen=True, slots=True)
