@@ -9,18 +9,20 @@ from marketbot.web.pages.account import account, change_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
 from marketbot.web.pages.entrance import choose, entrance, static_file
+from marketbot.web.pages.erasures import ask_erasure, erasures, keep_somebody
 from marketbot.web.pages.home import home, pause
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
 from marketbot.web.pages.overview import overview
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
+from marketbot.web.pages.privacy import keep_page, privacy, take_back, take_erasure, take_export, take_keep
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
 from marketbot.web.pages.signals import signals
 
 OF_USERS = (home, pause, accounts, account, change_account, signals, results)
-OF_STAFF = (overview, all_accounts)
+OF_STAFF = (overview, all_accounts, erasures, ask_erasure, keep_somebody)
 OF_PEOPLE = (
     entrance,
     logout,
@@ -34,6 +36,10 @@ OF_PEOPLE = (
     change_profile,
     take_password,
     end_sessions,
+    privacy,
+    take_export,
+    take_erasure,
+    take_back,
 )
 OPEN = (
     choose,
@@ -49,6 +55,8 @@ OPEN = (
     take_sign_up,
     reset,
     take_reset,
+    keep_page,
+    take_keep,
 )
 """For anybody; a form from another site is refused all the same."""
 
