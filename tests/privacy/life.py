@@ -73,6 +73,7 @@ INSERT INTO control_command (kind, scope, key, reason, user_id, accounts, open_p
     VALUES ('close', 'user', '{user}', '{name} asked for it', {user}, 1, 0, 0);
 INSERT INTO switch (scope, key, state, reason) VALUES ('user', '{user}', 'reducing', '{name} asked for it');
 INSERT INTO recovery_code (person_id, sha256, used_at) VALUES ({person}, sha256('code of {name}'), now());
+INSERT INTO passkey (person_id, credential_id, public_key, name) VALUES ({person}, sha256('{name}'), 'key', 'label of {name}');
 INSERT INTO invitation (email, role, expires_at, accepted_at, person_id)
     VALUES ('{name}@example.org', 'user', now() + interval '1 day', now(), {person});
 INSERT INTO unconfirmed_order (account_id, signal_id, leg, attempt, user_id, since)

@@ -13,8 +13,18 @@ from marketbot.web.headers import CONTENT_SECURITY_POLICY
 from .conftest import Console
 from .scene import HOSTILE, Login
 
-OF_USERS = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/profile/privacy", "/second-factor")
-OF_STAFF = ("/operator", "/operator/accounts", "/profile", "/profile/privacy", "/second-factor")
+OF_USERS = (
+    "/home",
+    "/signals",
+    "/results",
+    "/accounts",
+    "/accounts/1",
+    "/profile",
+    "/profile/privacy",
+    "/profile/passkeys",
+    "/second-factor",
+)
+OF_STAFF = ("/operator", "/operator/accounts", "/profile", "/profile/privacy", "/profile/passkeys", "/second-factor")
 OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset", "/keep")
 PARTS = tuple(f"/home?part={part}" for part in ("standing", "positions", "signals", "accounts"))
 OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load"))

@@ -41,6 +41,7 @@ from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
 from marketbot.api.paging import ParameterInvalid
+from marketbot.api.passkeys import passkey_routers
 from marketbot.api.peer import read_networks
 from marketbot.api.privacy import privacy_routers
 from marketbot.api.problems import ApiReason, api_problem
@@ -62,6 +63,7 @@ from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.intake.refused import StoreAway
 from marketbot.intake.service import Intake
 from marketbot.observability.logs import logger, register_secret
+from marketbot.people.passkeys import party_of
 from marketbot.people.passwords import HashingFull, Passwords
 from marketbot.people.reception import Reception
 from marketbot.ports import Clock
@@ -119,6 +121,7 @@ def create_app(
             "mails": settings.smtp_url is not None,
             "sign_up": settings.sign_up,
             "exports": ExportPlaces(),
+            "party": party_of(settings.people_url),
             "door": UserDoor(database),
             "trusted_proxies": trusted,
             "vault": safe,
@@ -170,6 +173,7 @@ def create_app(
             newcomers_router(),
             operator_people_router(),
             *privacy_routers(),
+            *passkey_routers(),
             operator_erasures_router(),
             *web_routers(),
             channels_router(),

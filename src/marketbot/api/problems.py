@@ -80,6 +80,8 @@ class ApiReason(StrEnum):
     ROLE_CHANGE_REFUSED = "ROLE_CHANGE_REFUSED"
     PERSON_BUSY = "PERSON_BUSY"
     ERASURE_OPEN = "ERASURE_OPEN"
+    PASSKEY_INVALID = "PASSKEY_INVALID"
+    PASSKEYS_NOT_OFFERED = "PASSKEYS_NOT_OFFERED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -157,6 +159,8 @@ _API_STATUS = {
     ApiReason.ROLE_CHANGE_REFUSED: 409,
     ApiReason.PERSON_BUSY: 409,
     ApiReason.ERASURE_OPEN: 409,
+    ApiReason.PASSKEY_INVALID: 422,
+    ApiReason.PASSKEYS_NOT_OFFERED: 409,
     ApiReason.INTERNAL_ERROR: 500,
 }
 
@@ -331,6 +335,14 @@ _API_TEXT = {
     ApiReason.ERASURE_OPEN: (
         "The erasure was asked for already, and waits.",
         "A exclusão já foi pedida e aguarda.",
+    ),
+    ApiReason.PASSKEY_INVALID: (
+        "This passkey opens nothing here. Try again, or log in with your password.",
+        "Esta chave de acesso não abre nada aqui. Tente de novo ou entre com a senha.",
+    ),
+    ApiReason.PASSKEYS_NOT_OFFERED: (
+        "Passkeys need an address with a name. Ask the operator to set MARKETBOT_PUBLIC_URL.",
+        "Chaves de acesso precisam de um endereço com nome. Peça ao operador que defina MARKETBOT_PUBLIC_URL.",
     ),
     ApiReason.INTERNAL_ERROR: (
         "Something went wrong on our side; it was logged.",

@@ -83,6 +83,8 @@ class LetterDesk:
                 return _about(await self._person(job), Text.PASSWORD_CHANGED, f"{self._public_url}/login")
             case Letter.SECOND_FACTOR_REMOVED:
                 return _about(await self._person(job), Text.SECOND_FACTOR_REMOVED, f"{self._public_url}/login")
+            case Letter.PASSKEY_ADDED:
+                return _about(await self._person(job), Text.PASSKEY_ADDED, f"{self._public_url}/login")
             case Letter.ERASURE_ASKED:
                 return await self._keep(await self._person(job))
             case Letter.ERASED:

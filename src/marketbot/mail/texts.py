@@ -18,6 +18,7 @@ class Text(StrEnum):
     """Somebody signs up who is here already."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     SECOND_FACTOR_REMOVED = "second_factor_removed"
+    PASSKEY_ADDED = "passkey_added"
     ERASURE_ASKED = "erasure_asked"
     ERASED = "erased"
 
@@ -71,6 +72,12 @@ _TEXTS: Mapping[Locale, Mapping[Text, tuple[str, ...]]] = {
             "Se não foi você nem um operador a seu pedido, troque a senha agora e avise o operador:",
             "{link}",
         ),
+        Text.PASSKEY_ADDED: (
+            "Uma chave de acesso foi adicionada à sua conta no MarketBot",
+            "Uma chave de acesso (passkey) foi adicionada à sua conta. Quem tem o aparelho dela entra sem senha e sem código.",
+            "Se não foi você, entre, remova a chave e troque a senha agora:",
+            "{link}",
+        ),
         Text.ERASURE_ASKED: (
             "Sua conta no MarketBot será apagada",
             "Foi pedido que sua conta e seus dados pessoais sejam apagados. A data está na página Privacidade do seu perfil; até lá, suas"
@@ -116,6 +123,12 @@ _TEXTS: Mapping[Locale, Mapping[Text, tuple[str, ...]]] = {
             "The second factor of your MarketBot account was removed",
             "The second factor of your account was removed, and its sessions have ended.",
             "If it was neither you nor an operator whom you asked, change your password now and tell the operator:",
+            "{link}",
+        ),
+        Text.PASSKEY_ADDED: (
+            "A passkey was added to your MarketBot account",
+            "A passkey was added to your account. Whoever has its device logs in without a password or a code.",
+            "If it was not you, log in, remove it, and change your password now:",
             "{link}",
         ),
         Text.ERASURE_ASKED: (

@@ -13,6 +13,7 @@ FILES: Mapping[str, tuple[str, str]] = {
         "de onde você entrou, e com qual navegador",
     ),
     "recovery_code": ("which recovery codes were used, and when", "quais códigos de recuperação foram usados, e quando"),
+    "passkey": ("your passkeys by name, and when they were used", "suas chaves de acesso por nome, e quando foram usadas"),
     "one_time_link": ("links that were sent to you", "links que foram enviados a você"),
     "invitation": ("how you were invited", "como você foi convidado"),
     "erasure": ("whether you asked to be erased", "se você pediu para ser apagado"),

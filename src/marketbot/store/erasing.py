@@ -81,6 +81,7 @@ _PERSON = (
     _PERSON_ADDRESSES,
     "DELETE FROM login_session WHERE person_id = $1",
     "DELETE FROM recovery_code WHERE person_id = $1",
+    "DELETE FROM passkey WHERE person_id = $1",
     "DELETE FROM one_time_link WHERE person_id = $1",
     "DELETE FROM invitation WHERE person_id = $1 OR lower(email) = (SELECT lower(p.email) FROM person p WHERE p.person_id = $1)",
     "DELETE FROM job WHERE payload ->> 'person_id' = $1::bigint::text",

@@ -150,6 +150,15 @@ PARTS: tuple[Part, ...] = (
         withheld={"sha256": _OPENS},
     ),
     Part(
+        "passkey",
+        Owner.PERSON,
+        ("passkey_id", "person_id", "name", "sign_count", "created_at", "last_used_at"),
+        ("t.passkey_id",),
+        (0,),
+        Fate.GOES,
+        withheld={"credential_id": "what the device knows it by", "public_key": "what its proofs are checked with"},
+    ),
+    Part(
         "one_time_link",
         Owner.PERSON,
         ("link_id", "kind", "person_id", "created_at", "expires_at", "used_at"),
@@ -429,6 +438,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "job": "a queue; what a job is about is exported where it stands, and done ones go after a week",
         "known_symbol": "what venues list",
         "notice_look": "how far the notices have been looked for",
+        "passkey_challenge": "random bytes, for three minutes",
         "policy": "about the installation",
         "refusal": "what strangers sent to a source; its address goes by itself",
         "restoration": "about the installation",

@@ -14,6 +14,7 @@ from marketbot.web.pages.home import home, pause
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
 from marketbot.web.pages.overview import overview
+from marketbot.web.pages.passkeys import drop_passkey, name_passkey, passkeys
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
 from marketbot.web.pages.privacy import keep_page, privacy, take_back, take_erasure, take_export, take_keep
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
@@ -40,6 +41,9 @@ OF_PEOPLE = (
     take_export,
     take_erasure,
     take_back,
+    passkeys,
+    name_passkey,
+    drop_passkey,
 )
 OPEN = (
     choose,
