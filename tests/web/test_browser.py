@@ -23,7 +23,7 @@ OF_ANA = (
     "/second-factor",
 )
 OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/profile/privacy", "/profile/passkeys", "/second-factor")
-OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation", "/keep")
+OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation", "/keep", "/developers", "/developers/connect_account")
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 
 

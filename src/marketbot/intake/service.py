@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from marketbot.domain.ids import SignalId, SourceId
-from marketbot.domain.limits import SOURCE_ADDRESSES, LimitName
+from marketbot.domain.limits import SOURCE_ADDRESSES, LimitName, Verdict
 from marketbot.domain.reasons import RefusalReason
 from marketbot.domain.signal import Signal
 from marketbot.intake.authenticate import check_address, check_secret, check_signature
@@ -34,10 +34,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """``repeated``: this is the id that the first delivery was answered with."""
+    """``repeated``: this is the id that the first delivery was answered with. ``limit``: how the source's stands now."""
 
     signal_id: SignalId
     repeated: bool
+    limit: Verdict | None = None
 
 
 class Ledger(Protocol):
@@ -105,6 +106,20 @@ class Intake:
             raise StoreAway("the source changed while its signal was taken")
         return found
 
+    async def read_test(self, delivery: Delivery) -> Signal | Refused:
+        """Return what ``receive_test`` would take a body for. Nothing is committed, nothing noted.
+
+        Raises:
+            StoreAway: what is known of sources is too old to go by.
+            NotReady: no symbol is known yet.
+        """
+        known = await self._register.read(max_age_s=0.0)
+        source = known.sources.get(delivery.source)
+        if source is None or not source.enabled:
+            return Refused(RefusalReason.SOURCE_DISABLED)
+        document = read_document(delivery.body)
+        return document if isinstance(document, Refused) else _read(source, document, known, self._clock.now())
+
     def refuse_unread(self, address: str, reason: RefusalReason) -> Refused:
         """Note a body that was not read to its end, so that nothing is known of its source."""
         refused = Refused(reason)
@@ -124,29 +139,28 @@ class Intake:
             refused = document if isinstance(document, Refused) else check_secret(source, document.secret or "")
         if refused is not None or source is None:
             return self._refuse(delivery, None, refused or Refused(RefusalReason.CREDENTIAL_INVALID), now)
-        refused = await self._admit(delivery, source, counted=counted)
-        if refused is not None:
-            return self._refuse(delivery, source, refused, now)
+        verdict = await self._admit(delivery, source, counted=counted)
+        if isinstance(verdict, Refused):
+            return self._refuse(delivery, source, verdict, now)
         document = document or read_document(delivery.body)
         if isinstance(document, Refused):
-            return self._refuse(delivery, source, document, now)
-        return await self._take(delivery, source, document, known, now)
+            return self._refuse(delivery, source, replace(document, limit=verdict), now)
+        found = await self._take(delivery, source, document, known, now)
+        return None if found is None else replace(found, limit=verdict)
 
     async def _take(
         self, delivery: Delivery, source: Source, document: Document, known: Known, now: datetime
     ) -> Receipt | Refused | None:
         """Read the signal that a body is, and commit it."""
-        signal = decode(document, now=now, window_s=known.validation_window_s, chart_interval_s=source.chart_interval_s)
+        signal = _read(source, document, known, now)
         if isinstance(signal, Refused):
             return self._refuse(delivery, source, signal, now)
-        refused = _check_symbol(source, signal, known)
-        if refused is not None:
-            return self._refuse(delivery, source, refused, now)
         # A sender may have put the path's secret into the message as well.
         kept = document.text.replace(delivery.secret, REDACTED) if delivery.secret else document.text
         return await self._ledger.accept(source, signal, kept, _digest(delivery.body))
 
-    async def _admit(self, delivery: Delivery, source: Source, *, counted: bool) -> Refused | None:
+    async def _admit(self, delivery: Delivery, source: Source, *, counted: bool) -> Refused | Verdict | None:
+        """Return why a delivery may not pass; else how its source's limit stands, where it was counted now."""
         if not source.enabled:
             return Refused(RefusalReason.SOURCE_DISABLED)
         refused = check_address(source, delivery.address)
@@ -154,7 +168,7 @@ class Intake:
             return refused
         verdict = await self._limits.take(*source_checks(source.source_id, delivery.address, source.signals_per_hour))
         if verdict.allowed:
-            return None
+            return verdict
         one = "one address" if verdict.limit.name is LimitName.SOURCE_ADDRESS else f"all addresses, {SOURCE_ADDRESSES} times over"
         return Refused(RefusalReason.RATE_LIMIT_EXCEEDED, f"{source.signals_per_hour} signals an hour from {one}", verdict)
 
@@ -162,6 +176,12 @@ class Intake:
         source_id = None if source is None else source.source_id
         self._refusals.record(source_id, refused, delivery.address, _digest(delivery.body), now)
         return refused
+
+
+def _read(source: Source, document: Document, known: Known, now: datetime) -> Signal | Refused:
+    """Return the signal that a body is, of an instrument that can be traded."""
+    signal = decode(document, now=now, window_s=known.validation_window_s, chart_interval_s=source.chart_interval_s)
+    return signal if isinstance(signal, Refused) else _check_symbol(source, signal, known) or signal
 
 
 def _check_symbol(source: Source, signal: Signal, known: Known) -> Refused | None:

@@ -8,22 +8,56 @@ from marketbot.web.admission import check_form, enter
 from marketbot.web.pages.account import account, change_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
+from marketbot.web.pages.developers import developers, operation
+from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
 from marketbot.web.pages.erasures import ask_erasure, erasures, keep_somebody
+from marketbot.web.pages.first_steps import first_steps
 from marketbot.web.pages.home import home, pause
+from marketbot.web.pages.invitations import invitations, send_invitation, withdraw_invitation
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
+from marketbot.web.pages.operator_tokens import end_operator_token, make_operator_token, operator_tokens
 from marketbot.web.pages.overview import overview
 from marketbot.web.pages.passkeys import drop_passkey, name_passkey, passkeys
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
+from marketbot.web.pages.people import change_person, people, person, send_reset_link
+from marketbot.web.pages.policy import alter_policy, policy
 from marketbot.web.pages.privacy import keep_page, privacy, take_back, take_erasure, take_export, take_keep
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
+from marketbot.web.pages.signal_test import signal_test, take_signal_test
 from marketbot.web.pages.signals import signals
+from marketbot.web.pages.source import alter_source, give_secret, source
+from marketbot.web.pages.sources import add_source, sources
 
 OF_USERS = (home, pause, accounts, account, change_account, signals, results)
 OF_STAFF = (overview, all_accounts, erasures, ask_erasure, keep_somebody)
+OF_ADMINISTRATION = (
+    sources,
+    add_source,
+    source,
+    alter_source,
+    give_secret,
+    people,
+    person,
+    change_person,
+    send_reset_link,
+    invitations,
+    send_invitation,
+    withdraw_invitation,
+    operator_tokens,
+    make_operator_token,
+    end_operator_token,
+    egress,
+    policy,
+    alter_policy,
+    signal_test,
+    take_signal_test,
+    first_steps,
+)
+"""Staff's too: each demands the scope of what it changes."""
 OF_PEOPLE = (
     entrance,
     logout,
@@ -61,6 +95,8 @@ OPEN = (
     take_reset,
     keep_page,
     take_keep,
+    developers,
+    operation,
 )
 """For anybody; a form from another site is refused all the same."""
 
@@ -68,7 +104,12 @@ OPEN = (
 def web_routers() -> list[Router]:
     """Return the routers of the console. Of those behind ``enter`` each page says in its options who comes in."""
     return [
-        Router(path="/", route_handlers=[*OF_USERS, *OF_STAFF, *OF_PEOPLE], before_request=enter, include_in_schema=False),
+        Router(
+            path="/",
+            route_handlers=[*OF_USERS, *OF_STAFF, *OF_ADMINISTRATION, *OF_PEOPLE],
+            before_request=enter,
+            include_in_schema=False,
+        ),
         Router(path="/", route_handlers=list(OPEN), before_request=check_form, include_in_schema=False),
         Router(path="/", route_handlers=[static_file], include_in_schema=False),
     ]
