@@ -36,6 +36,7 @@ MODULES = {
     Tag.CHANNELS: "channels",
     Tag.SESSIONS: "sessions",
     Tag.NEWCOMERS: "newcomers",
+    Tag.PRIVACY: "privacy",
     Tag.DESK: "desk",
     Tag.CONTROLS: "controls",
     Tag.POLICY: "policy",

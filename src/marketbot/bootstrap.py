@@ -27,6 +27,7 @@ from marketbot.domain.venue import Market
 from marketbot.execution.desk import Desk
 from marketbot.execution.executor import Executor
 from marketbot.execution.locks import AccountLocks
+from marketbot.jobs.erasures import erasures_kind
 from marketbot.jobs.key_expiry import key_expiry_kind
 from marketbot.jobs.kinds import Kinds
 from marketbot.jobs.letters import letter_kind
@@ -305,6 +306,7 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
             ),
             letter_kind(pool, vault, postman, settings.people_url),
             key_expiry_kind(pool),
+            erasures_kind(pool, vault, settings.backup_directory, settings.backup_key_file),
         ]
     )
     return Engine(

@@ -11,7 +11,7 @@ from marketbot_client.call import UNSET, Call, PagedCall, Unset, given
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """One entry as it is shown. ``hash`` is written in hexadecimal."""
+    """One entry as it is shown. ``hash`` and ``address_digest``, which is part of what it covers, are written in hexadecimal."""
 
     entry_id: int
     at: datetime
@@ -19,6 +19,7 @@ class AuditRow:
     actor_kind: str
     """``person``, ``token``, ``cli`` or ``system``."""
     actor_id: int | None
+    address_digest: str | None
     address: str | None
     """An address of the network; of an e-mail channel, a mailbox."""
     subject_kind: str
@@ -49,6 +50,8 @@ Action = Literal[
     "second_factor_set",
     "second_factor_removed",
     "recovery_codes_made",
+    "passkey_added",
+    "passkey_removed",
     "invited",
     "invitation_revoked",
     "person_made",
@@ -89,6 +92,8 @@ Action = Literal[
     "backup_made",
     "restored",
     "exported",
+    "erasure_asked",
+    "erasure_canceled",
     "erased",
 ]
 

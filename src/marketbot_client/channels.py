@@ -54,6 +54,7 @@ Notice = Literal[
     "trading_stopped",
     "trading_resumed",
     "backup_failed",
+    "erasure_asked",
     "position_protected",
     "position_closed",
     "entry_not_made",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Any, Literal
 
 from marketbot_client.call import UNSET, Call, Unset, given
 
@@ -112,6 +114,7 @@ class PersonRow:
     totp_confirmed_at: datetime | None
     locked_until: datetime | None
     disabled_at: datetime | None
+    erased_at: datetime | None
     created_at: datetime
 
 
@@ -150,6 +153,31 @@ class SessionsEnded:
     """Sessions ended."""
 
     ended: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeyRow:
+    """A passkey as its person sees it."""
+
+    passkey_id: int
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeysAnswer:
+    """``offered``: this installation's address can have passkeys."""
+
+    passkeys: tuple[PasskeyRow, ...]
+    offered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeyRemoved:
+    """Passkey removed."""
+
+    removed: bool
 
 
 def log_in(*, email: str, password: str) -> Call[SessionMade]:
@@ -219,3 +247,38 @@ def end_other_sessions() -> Call[SessionsEnded]:
 def end_session(session_id: int) -> Call[SessionsEnded]:
     """End one of one's sessions."""
     return Call("DELETE", "/v1/sessions/{session_id}", {200: SessionsEnded}, places={"session_id": session_id})
+
+
+def begin_passkey_login() -> Call[dict[str, Any]]:
+    """What a browser's ``navigator.credentials.get`` is asked."""
+    return Call("POST", "/v1/session/passkey/begin", {200: dict[str, Any]})
+
+
+def log_in_by_passkey(*, credential: Mapping[str, Decimal | int]) -> Call[SessionMade]:
+    """Log in by passkey: both factors at once."""
+    return Call("POST", "/v1/session/passkey", {201: SessionMade}, body=given(credential=credential))
+
+
+def list_passkeys() -> Call[PasskeysAnswer]:
+    """One's passkeys."""
+    return Call("GET", "/v1/passkeys", {200: PasskeysAnswer})
+
+
+def add_passkey(*, credential: Mapping[str, Decimal | int], name: str) -> Call[PasskeyRow]:
+    """Keep the passkey that came of it."""
+    return Call("POST", "/v1/passkeys", {201: PasskeyRow}, body=given(credential=credential, name=name))
+
+
+def begin_passkey(*, password: str) -> Call[dict[str, Any]]:
+    """What a browser's ``navigator.credentials.create`` is asked."""
+    return Call("POST", "/v1/passkeys/begin", {200: dict[str, Any]}, body=given(password=password))
+
+
+def rename_passkey(passkey_id: int, *, name: str) -> Call[PasskeyRow]:
+    """Name a passkey."""
+    return Call("PATCH", "/v1/passkeys/{passkey_id}", {200: PasskeyRow}, places={"passkey_id": passkey_id}, body=given(name=name))
+
+
+def remove_passkey(passkey_id: int) -> Call[PasskeyRemoved]:
+    """Remove a passkey."""
+    return Call("DELETE", "/v1/passkeys/{passkey_id}", {200: PasskeyRemoved}, places={"passkey_id": passkey_id})

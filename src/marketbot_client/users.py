@@ -8,7 +8,19 @@ from typing import Literal
 
 from marketbot_client.accounts import AccountRow
 from marketbot_client.call import UNSET, Call, PagedCall, Unset, given, new_key
+from marketbot_client.privacy import Erasure, ErasureAsked, Kept
 from marketbot_client.sessions import PersonRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasuresPage:
+    """Erasures page."""
+
+    simulated: bool
+    """true where everything is practice."""
+    erasures: tuple[Erasure, ...]
+    next: str | None
+    """The cursor of what follows, for ``after``; null: this was the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +31,7 @@ class UserRow:
     name: str
     created_at: datetime
     disabled_at: datetime | None
+    erased_at: datetime | None
     accounts: int
 
 
@@ -112,6 +125,53 @@ class InvitationMade:
     """Whether the link went out by mail."""
     link: str | None = field(repr=False)
     """Shown this once, and only where no mail server is set up."""
+
+
+def list_erasures(*, limit: int | Unset = UNSET, after: str | Unset = UNSET) -> PagedCall[ErasuresPage, Erasure]:
+    """All erasures, the newest first, by number.
+
+    Scope: ``audit:read``.
+    """
+    return PagedCall(
+        "GET",
+        "/v1/operator/erasures",
+        {200: ErasuresPage},
+        query=given(limit=limit, after=after),
+        rows="erasures",
+        following="next",
+    )
+
+
+def erase_person(person_id: int, *, force: bool | Unset = UNSET) -> Call[ErasureAsked]:
+    """Ask for a person's erasure, with their user.
+
+    Scope: ``people:write``.
+    """
+    return Call(
+        "POST",
+        "/v1/operator/people/{person_id}/erasure",
+        {202: ErasureAsked},
+        places={"person_id": person_id},
+        body=given(force=force),
+    )
+
+
+def erase_user(user_id: int, *, force: bool | Unset = UNSET) -> Call[ErasureAsked]:
+    """Ask for a user's erasure, with their person where there is one.
+
+    Scope: ``people:write``.
+    """
+    return Call(
+        "POST", "/v1/operator/users/{user_id}/erasure", {202: ErasureAsked}, places={"user_id": user_id}, body=given(force=force)
+    )
+
+
+def keep_somebody(erasure_id: int) -> Call[Kept]:
+    """Take an erasure back that is not done.
+
+    Scope: ``people:write``.
+    """
+    return Call("DELETE", "/v1/operator/erasures/{erasure_id}", {200: Kept}, places={"erasure_id": erasure_id})
 
 
 def list_users(*, limit: int | Unset = UNSET, after: str | Unset = UNSET) -> PagedCall[UsersPage, UserRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zipfile
 from pathlib import Path
 
 from .shell import Run, read_json, write
@@ -69,6 +70,31 @@ def test_people_are_invited_listed_and_shut_out(run: Run, database: str) -> None
     assert "no second factor" in run("people", "remove-second-factor", "rui@bot.example").stdout
     assert run("people", "unlock", "rui@bot.example").returncode == 0
     assert read_json(run("people", "unlock", "x@bot.example", "--json"))["error"]["reason"] == "NOT_FOUND"
+
+
+def test_somebody_is_given_a_copy_and_erased_by_letter(run: Run, database: str, tmp_path: Path) -> None:
+    run("people", "setup-link")
+    people = "('ana@bot.example', 'Ana', 'admin', 'x'), ('rui@bot.example', 'Rui', 'operator', 'x')"
+    asyncio.run(write(database, f"INSERT INTO person (email, name, role, password_hash) VALUES {people}"))
+    asyncio.run(write(database, "INSERT INTO app_user (name) VALUES ('by file')"))
+    out = tmp_path / "rui.zip"
+    written = read_json(run("people", "export", "rui@bot.example", "--out", str(out), "--json"))
+    assert (written["person_id"], out.stat().st_mode & 0o777) == (2, 0o600)
+    with zipfile.ZipFile(out) as opened:
+        assert b"rui@bot.example" in opened.read("person.json")
+        assert b"ana@bot.example" not in opened.read("person.json")
+    again = run("people", "export", "--user", "1", "--out", str(out), "--json")
+    assert read_json(again)["error"]["reason"] == "FILE_INVALID"
+    assert run("people", "export").returncode == 2
+    assert read_json(run("people", "erase", "ana@bot.example", "--json"))["error"]["reason"] == "REFUSED"
+    asked = read_json(run("people", "erase", "rui@bot.example", "--json"))
+    assert (asked["person_id"], asked["asked_by"], asked["done_at"]) == (2, "operator", None)
+    assert read_json(run("people", "erase", "rui@bot.example", "--json"))["error"]["reason"] == "REFUSED"
+    assert read_json(run("people", "keep", str(asked["erasure_id"]), "--json"))["kept"] is True
+    assert read_json(run("people", "keep", str(asked["erasure_id"]), "--json"))["error"]["reason"] == "NOT_FOUND"
+    assert read_json(run("people", "erase", "--user", "1", "--json"))["user_id"] == 1
+    rows = read_json(run("people", "erasures", "--json"))["erasures"]
+    assert [(row["user_id"], row["canceled_at"] is None) for row in rows] == [(1, True), (None, False)]
 
 
 def test_keys_are_made_rotated_and_revoked(run: Run, tmp_path: Path, data_dir: Path) -> None:

@@ -13,9 +13,11 @@ from marketbot.audit.compare import audit
 from marketbot.audit.loading import load_ours
 from marketbot.audit.records import LedgerEntry, VenueBook, VenueHolding
 from marketbot.audit.report import Audit
+from marketbot.domain.audit_entry import Action, Actor, ActorKind, AuditEntry
 from marketbot.domain.ids import AccountId, SignalId
 from marketbot.jobs.retention import Pruning, Retention
 from marketbot.store import retention
+from marketbot.store.audit_trail import record, verify
 from marketbot.store.pool import Connection, DirectConnection, Pool, connect
 
 KEEP = Retention(timedelta(days=400), timedelta(days=30), timedelta(days=7), timedelta(days=7))
@@ -205,6 +207,34 @@ async def test_chunks_refusals_and_jobs_go_by_their_own_age(database: str, pool:
         "SELECT array_agg(n ORDER BY n) FROM (SELECT count(*) n FROM job GROUP BY done_at IS NULL, dead_at IS NULL) x"
     ) == [1, 3, 3]
     assert await connection.fetchval("SELECT count(*) FROM intent") == 7
+    await connection.close()
+
+
+async def test_what_tells_of_people_goes_by_periods_of_its_own(database: str, pool: Pool) -> None:
+    """Whatever the settings say: addresses go and their entries stay, and a letter that nobody could send does not wait for ever."""
+    connection = await connect(database, name="test")
+    entry = AuditEntry(Action.LOGIN, Actor(ActorKind.PERSON, 1, "203.0.113.9"), "person", "1", {})
+    for days in (181, 179):
+        number = await record(connection, entry)
+        await connection.execute(
+            "UPDATE audit_address SET at = now() - $2::interval WHERE entry_id = $1", number, timedelta(days=days)
+        )
+    await connection.execute(
+        "INSERT INTO refusal (reason, address, refused_at) SELECT 'FIELD_MISSING', '203.0.113.9', now() - n * interval '1 day'"
+        " FROM unnest(ARRAY[29, 31, 400]) n"
+    )
+    await connection.execute(
+        "INSERT INTO job (kind, max_attempts, dead_at) SELECT kind, 1, now() - n * interval '1 day'"
+        " FROM unnest(ARRAY[29, 31]) n, unnest(ARRAY['letter', 'tell', 'notice', 'channel_code', 'note']) kind"
+    )
+    await Pruning(pool, Retention(None, None, None, None), 0.0).run()
+    assert [row["entry_id"] for row in await connection.fetch("SELECT entry_id FROM audit_address")] == [2]
+    proof = await verify(connection)
+    assert (proof.holds, proof.entries) == (True, 2)
+    assert await connection.fetchval("SELECT array_agg(address <> '' ORDER BY refused_at) FROM refusal") == [False, False, True]
+    left = await connection.fetch("SELECT kind FROM job WHERE dead_at < now() - interval '30 days'")
+    assert [row["kind"] for row in left] == ["note"]
+    assert await connection.fetchval("SELECT count(*) FROM job") == 6
     await connection.close()
 
 

@@ -29,6 +29,15 @@ BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
     ("DELETE", "/v1/sessions/{session_id:int}"): None,
     ("GET", "/v1/session"): None,
     ("GET", "/v1/sessions"): None,
+    ("POST", "/v1/me/export"): {"password": PASSWORD},
+    ("GET", "/v1/me/erasure"): None,
+    ("POST", "/v1/me/erasure"): {"password": PASSWORD},
+    ("DELETE", "/v1/me/erasure"): None,
+    ("GET", "/v1/passkeys"): None,
+    ("POST", "/v1/passkeys/begin"): {"password": PASSWORD},
+    ("POST", "/v1/passkeys"): {"name": "x", "credential": {}},
+    ("PATCH", "/v1/passkeys/{passkey_id:int}"): {"name": "x"},
+    ("DELETE", "/v1/passkeys/{passkey_id:int}"): None,
 }
 EVERYTHING = """
 SELECT p.*, (SELECT count(*) FROM login_session s WHERE s.person_id = p.person_id AND s.revoked_at IS NULL) AS sessions
@@ -59,7 +68,7 @@ def test_every_such_address_is_tried_here(tmp_path: Path) -> None:
 
 async def test_each_takes_a_whole_session_with_the_pages_token_alone(town: Town, tmp_path: Path) -> None:
     for (method, path), standing in persons_routes(tmp_path).items():
-        body, address = BODIES[method, path], path.replace("{session_id:int}", "1")
+        body, address = BODIES[method, path], path.replace("{session_id:int}", "1").replace("{passkey_id:int}", "1")
         assert (await town.browser().ask(method, address, body)).json["reason"] == "SESSION_INVALID"
         for browser in (Browser(town.api, "x" * 43), Browser(town.api, "nonsense")):
             assert (await browser.ask(method, address, body)).json["reason"] == "SESSION_INVALID"
@@ -80,7 +89,7 @@ async def test_none_touches_another_person(town: Town) -> None:
     theirs = await town.store.fetchval("SELECT session_id FROM login_session WHERE person_id = $1", town.people["rui"])
     for (method, path), body in BODIES.items():
         browser = await town.inside("user")
-        answer = await browser.ask(method, path.replace("{session_id:int}", str(theirs)), body)
+        answer = await browser.ask(method, path.replace("{session_id:int}", str(theirs)).replace("{passkey_id:int}", "1"), body)
         assert b"rui@" not in answer.body
     assert await town.store.fetchrow(EVERYTHING, town.people["rui"]) == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -80,6 +81,22 @@ async def test_the_first_break_is_named_whichever_page_it_is_on(
     proof = await verify(connection)
     assert (proof.holds, proof.broken_at, proof.entries) == (False, broken_at, broken_at - 1)
     assert proof.fault
+
+
+async def test_an_address_is_shown_can_go_and_cannot_be_replaced(connection: DirectConnection) -> None:
+    await fill(connection, 3)
+    await record(connection, AuditEntry(Action.LOGIN, Actor(ActorKind.SYSTEM), "person", "1", {}))
+    rows = await list_entries(connection, AuditFilter(), NEWEST, 10)
+    assert [row.address for row in rows] == [None, *["203.0.113.9"] * 3]
+    assert rows[0].address_digest is None
+    # The same address is another digest in every entry, and none of them is a plain digest of it.
+    assert len({row.address_digest for row in rows} | {hashlib.sha256(b"203.0.113.9").hexdigest()}) == 5
+    await connection.execute("DELETE FROM audit_address WHERE entry_id = 2")
+    assert (await verify(connection)).holds
+    assert [row.address for row in await list_entries(connection, AuditFilter(), NEWEST, 10)][2] is None
+    await connection.execute("UPDATE audit_address SET address = '192.0.2.1' WHERE entry_id = 3")
+    proof = await verify(connection)
+    assert (proof.broken_at, proof.fault) == (3, "its address is not what was written")
 
 
 async def test_a_part_of_the_chain_is_proven_from_where_the_last_one_ended(connection: DirectConnection) -> None:

@@ -42,6 +42,9 @@ BY_PASSWORD_OR_LINK = {
     ("POST", "/v1/sign-up"),
     ("POST", "/v1/password/forgot"),
     ("POST", "/v1/password/reset"),
+    ("POST", "/v1/erasure/keep"),
+    ("POST", "/v1/session/passkey/begin"),
+    ("POST", "/v1/session/passkey"),
 }
 """How people who are not logged in come in; tests/people holds them."""
 OF_PERSONS = {
@@ -57,6 +60,15 @@ OF_PERSONS = {
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions"),
     ("DELETE", "/v1/sessions/{session_id:int}"),
+    ("POST", "/v1/me/export"),
+    ("GET", "/v1/me/erasure"),
+    ("POST", "/v1/me/erasure"),
+    ("DELETE", "/v1/me/erasure"),
+    ("GET", "/v1/passkeys"),
+    ("POST", "/v1/passkeys/begin"),
+    ("POST", "/v1/passkeys"),
+    ("PATCH", "/v1/passkeys/{passkey_id:int}"),
+    ("DELETE", "/v1/passkeys/{passkey_id:int}"),
 }
 """About whoever is logged in; tests/people/test_second_person.py tries each."""
 

@@ -52,9 +52,12 @@ async def test_every_table_with_users_rows_is_guarded_or_out_of_reach(owner: Dir
             "SELECT relname FROM pg_class c WHERE relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)"
         )
     }
-    # A chunk names accounts of many users, a job what is sent to whom, a person who logs in, a data key opens keys: out of reach.
-    assert sorted(set(tables) - guarded) == ["chunk", "data_key", "job", "person"]
-    assert granted.isdisjoint({"chunk", "job", "person", "login_session", "invitation", "recovery_code", "one_time_link"})
+    # A chunk names accounts of many users, a job what is sent to whom, a person who logs in, an erasure who asked, a data key opens keys:
+    # out of reach.
+    assert sorted(set(tables) - guarded) == ["chunk", "data_key", "erasure", "job", "person"]
+    assert granted.isdisjoint(
+        {"audit_address", "chunk", "erasure", "job", "person", "login_session", "invitation", "recovery_code", "one_time_link"}
+    )
     views = {
         row["relname"]
         for row in await owner.fetch("SELECT relname FROM pg_class WHERE relkind = 'v' AND relname = ANY ($1)", list(granted))

@@ -11,9 +11,19 @@ from .browser import DESKTOP, PHONE, chromium, visit
 from .conftest import Console
 from .scene import PASSWORD
 
-OF_ANA = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/second-factor")
-OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/second-factor")
-OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation", "/developers", "/developers/connect_account")
+OF_ANA = (
+    "/home",
+    "/signals",
+    "/results",
+    "/accounts",
+    "/accounts/1",
+    "/profile",
+    "/profile/privacy",
+    "/profile/passkeys",
+    "/second-factor",
+)
+OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/profile/privacy", "/profile/passkeys", "/second-factor")
+OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation", "/keep", "/developers", "/developers/connect_account")
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 
 

@@ -13,8 +13,18 @@ from marketbot.web.headers import CONTENT_SECURITY_POLICY
 from .conftest import Console
 from .scene import HOSTILE, Login
 
-OF_USERS = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/second-factor")
-OF_STAFF = ("/operator", "/operator/accounts", "/profile", "/second-factor")
+OF_USERS = (
+    "/home",
+    "/signals",
+    "/results",
+    "/accounts",
+    "/accounts/1",
+    "/profile",
+    "/profile/privacy",
+    "/profile/passkeys",
+    "/second-factor",
+)
+OF_STAFF = ("/operator", "/operator/accounts", "/profile", "/profile/privacy", "/profile/passkeys", "/second-factor")
 OF_ADMINISTRATION = (
     "/operator/sources",
     "/operator/sources/1",
@@ -23,7 +33,7 @@ OF_ADMINISTRATION = (
     "/operator/tokens",
     "/operator/egress",
 )
-OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset", "/developers", "/developers/connect_account")
+OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset", "/keep", "/developers", "/developers/connect_account")
 PARTS = tuple(f"/home?part={part}" for part in ("standing", "positions", "signals", "accounts"))
 OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load"))
 FIRST_LOAD_MAX_BYTES = 350_000

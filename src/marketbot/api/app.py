@@ -17,6 +17,7 @@ from marketbot.api.closing import closing_router
 from marketbot.api.database import Database
 from marketbot.api.draining import Draining
 from marketbot.api.events import events_router
+from marketbot.api.exports import ExportPlaces
 from marketbot.api.fields import FieldInvalid
 from marketbot.api.health import Readiness, live, ready
 from marketbot.api.identity import TokenRegister
@@ -31,6 +32,7 @@ from marketbot.api.operator import operator_router
 from marketbot.api.operator_audit import operator_audit_router
 from marketbot.api.operator_channels import operator_channels_router
 from marketbot.api.operator_controls import operator_controls_router
+from marketbot.api.operator_erasures import operator_erasures_router
 from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_policy import operator_policy_router
@@ -40,7 +42,9 @@ from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
 from marketbot.api.paging import ParameterInvalid
+from marketbot.api.passkeys import passkey_routers
 from marketbot.api.peer import read_networks
+from marketbot.api.privacy import privacy_routers
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.profile import profile_router
 from marketbot.api.refusal_log import BatchedRefusalLog
@@ -60,6 +64,7 @@ from marketbot.intake.document import MAX_BODY_BYTES
 from marketbot.intake.refused import StoreAway
 from marketbot.intake.service import Intake
 from marketbot.observability.logs import logger, register_secret
+from marketbot.people.passkeys import party_of
 from marketbot.people.passwords import HashingFull, Passwords
 from marketbot.people.reception import Reception
 from marketbot.ports import Clock
@@ -116,6 +121,8 @@ def create_app(
             "people_url": settings.people_url,
             "mails": settings.smtp_url is not None,
             "sign_up": settings.sign_up,
+            "exports": ExportPlaces(),
+            "party": party_of(settings.people_url),
             "door": UserDoor(database),
             "trusted_proxies": trusted,
             "vault": safe,
@@ -167,6 +174,9 @@ def create_app(
             profile_router(),
             newcomers_router(),
             operator_people_router(),
+            *privacy_routers(),
+            *passkey_routers(),
+            operator_erasures_router(),
             *web_routers(),
             channels_router(),
             operator_channels_router(),

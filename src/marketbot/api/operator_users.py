@@ -78,8 +78,8 @@ async def patch_user(request: ApiRequest) -> Response[bytes]:
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     action = Action.USER_ENABLED if enabled else Action.USER_DISABLED
     async with database.connection() as connection, connection.transaction():
-        await set_enabled(connection, UserId(user_id), enabled=enabled)
-        user = await read_user(connection, UserId(user_id))
+        found = await set_enabled(connection, UserId(user_id), enabled=enabled)
+        user = await read_user(connection, UserId(user_id)) if found else None
         if user is not None:
             await record(connection, AuditEntry(action, actor_of(request), "user", str(user_id), {}))
     if user is None:

@@ -58,7 +58,7 @@ async def ask_reset_link(request: ApiRequest, person_id: PersonId | None) -> Lin
     database: Database = request.app.state.database
     async with database.connection() as connection, connection.transaction():
         person = None if person_id is None else await read_person(connection, person_id)
-        if person is None:
+        if person is None or person.erased_at is not None:
             return None
         url = None
         if request.app.state.mails:

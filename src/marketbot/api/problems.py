@@ -79,6 +79,10 @@ class ApiReason(StrEnum):
     MAIL_NOT_SET_UP = "MAIL_NOT_SET_UP"
     LAST_ADMIN = "LAST_ADMIN"
     ROLE_CHANGE_REFUSED = "ROLE_CHANGE_REFUSED"
+    PERSON_BUSY = "PERSON_BUSY"
+    ERASURE_OPEN = "ERASURE_OPEN"
+    PASSKEY_INVALID = "PASSKEY_INVALID"
+    PASSKEYS_NOT_OFFERED = "PASSKEYS_NOT_OFFERED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -154,6 +158,10 @@ _API_STATUS = {
     ApiReason.MAIL_NOT_SET_UP: 409,
     ApiReason.LAST_ADMIN: 409,
     ApiReason.ROLE_CHANGE_REFUSED: 409,
+    ApiReason.PERSON_BUSY: 409,
+    ApiReason.ERASURE_OPEN: 409,
+    ApiReason.PASSKEY_INVALID: 422,
+    ApiReason.PASSKEYS_NOT_OFFERED: 409,
     ApiReason.INTERNAL_ERROR: 500,
 }
 
@@ -318,6 +326,24 @@ _API_TEXT = {
     ApiReason.ROLE_CHANGE_REFUSED: (
         "A user stays a user, and staff stay staff. Invite them under another address.",
         "Um usuário continua usuário, e a equipe continua equipe. Convide com outro endereço.",
+    ),
+    ApiReason.PERSON_BUSY: (
+        "Positions are open, or orders are on their way. Close them first; force=true erases all the same, and what is open at the venues"
+        " is then its owner's to watch.",
+        "Há posições abertas ou ordens em andamento. Feche-as primeiro; force=true apaga mesmo assim, e o que estiver aberto nas corretoras"
+        " fica por conta do titular.",
+    ),
+    ApiReason.ERASURE_OPEN: (
+        "The erasure was asked for already, and waits.",
+        "A exclusão já foi pedida e aguarda.",
+    ),
+    ApiReason.PASSKEY_INVALID: (
+        "This passkey opens nothing here. Try again, or log in with your password.",
+        "Esta chave de acesso não abre nada aqui. Tente de novo ou entre com a senha.",
+    ),
+    ApiReason.PASSKEYS_NOT_OFFERED: (
+        "Passkeys need an address with a name. Ask the operator to set MARKETBOT_PUBLIC_URL.",
+        "Chaves de acesso precisam de um endereço com nome. Peça ao operador que defina MARKETBOT_PUBLIC_URL.",
     ),
     ApiReason.INTERNAL_ERROR: (
         "Something went wrong on our side; it was logged.",

@@ -31,6 +31,8 @@ REASONS = {
     Refusal.LAST_ADMIN: ApiReason.LAST_ADMIN,
     Refusal.ROLE_FIXED: ApiReason.ROLE_CHANGE_REFUSED,
     Refusal.NOBODY: ApiReason.NOT_FOUND,
+    Refusal.PASSKEY_INVALID: ApiReason.PASSKEY_INVALID,
+    Refusal.ERASURE_OPEN: ApiReason.ERASURE_OPEN,
 }
 FAULT_TEXTS = {
     PasswordFault.TOO_SHORT: f"it has fewer than {MIN_PASSWORD_CHARS} characters",

@@ -12,6 +12,7 @@ import structlog
 
 from marketbot.backup import runs
 from marketbot.backup.dump import STATEMENT_TIMEOUT_S, dump
+from marketbot.backup.erased import Ledger
 from marketbot.backup.errors import BackupError
 from marketbot.backup.key import BackupKey
 from marketbot.backup.manifest import Manifest
@@ -59,6 +60,7 @@ async def make_backup(
                 raise
             manifest = read_manifest(archive)
             await runs.note_good(connection, manifest.made_at, manifest.name, manifest.size_bytes)
+            await Ledger(shelf.root, key).renew(connection)
             pruned = await asyncio.to_thread(shelf.prune, manifest.tag, retention)
             log.info("backup_made", name=manifest.name, bytes=manifest.size_bytes, rows=manifest.rows, pruned=len(pruned))
             return Made(manifest, tuple(pruned))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from marketbot.backup.aftermath import Aftermath, prepare
 from marketbot.backup.dump import STATEMENT_TIMEOUT_S
+from marketbot.backup.erased import Ledger, erase_again
 from marketbot.backup.errors import BackupError, RestoreRefusedError
 from marketbot.backup.key import BackupKey
 from marketbot.backup.load import check_files, load
@@ -37,6 +39,8 @@ class Restored:
     manifest: Manifest
     aftermath: Aftermath
     kept_schema: str | None
+    erased_again: int
+    """People and users who were erased after the backup was made, and are again."""
 
 
 def check_migrations(manifest: Manifest, directory: Path = MIGRATIONS) -> None:
@@ -67,7 +71,8 @@ async def restore(
 ) -> Restored:
     """Restore an archive and bring its schema up to date. The service must not run.
 
-    With ``replace`` what the database holds is set aside in a schema of another name, not deleted. Whatever fails, the database
+    Whoever was erased since the backup was made, by the ledger beside it, is erased again before anything can read the books. With
+    ``replace`` what the database holds is set aside in a schema of another name, not deleted. Whatever fails, the database
     is afterwards as it was.
 
     Raises:
@@ -79,6 +84,7 @@ async def restore(
     if manifest.profile != profile.value:
         raise RestoreRefusedError(f"{manifest.name} is of a {manifest.profile} installation, and this is a {profile} one.")
     await check_files(archive, manifest)
+    erased = await asyncio.to_thread(Ledger(archive.parent, None if manifest.key_fingerprint is None else key).read, manifest.tag)
     connection = await connect(dsn, name="restore", statement_timeout_s=STATEMENT_TIMEOUT_S)
     try:
         await _refuse_while_at_work(connection)
@@ -87,13 +93,20 @@ async def restore(
             async with connection.transaction():
                 await load(connection, archive, manifest, key)
                 aftermath = await prepare(connection, manifest)
-        await migrate(connection)
-        facts = {"rows": manifest.rows, "schema": manifest.migration, "replaced": kept_schema is not None}
-        await record(connection, AuditEntry(Action.RESTORED, actor, "backup", manifest.name, facts))
+            await migrate(connection)
+            async with connection.transaction():
+                again = await erase_again(connection, erased)
+                facts = {
+                    "rows": manifest.rows,
+                    "schema": manifest.migration,
+                    "replaced": kept_schema is not None,
+                    "erased_again": again,
+                }
+                await record(connection, AuditEntry(Action.RESTORED, actor, "backup", manifest.name, facts))
         await connection.execute("ANALYZE")
     finally:
         await connection.close()
-    return Restored(manifest, aftermath, kept_schema)
+    return Restored(manifest, aftermath, kept_schema, again)
 
 
 async def _refuse_while_at_work(connection: DirectConnection) -> None:

@@ -40,7 +40,8 @@ NEXT_STEPS = (
     "within half an hour every account has been compared with its venue.",
     "Look: marketbot doctor, marketbot positions, marketbot orders --open. Positions opened since the backup show without a signal; "
     "their stops and targets rest at the venue.",
-    "What was changed since the backup is as it was then: keys, pauses, secrets that were rotated, users that were removed.",
+    "What was changed since the backup is as it was then: keys, pauses, secrets that were rotated, users that were removed. "
+    "Who was erased is erased again as far as the file beside the backups names them.",
     "Then: marketbot resume.",
 )
 
@@ -104,6 +105,7 @@ async def restore_backup(output: Output, settings: Settings, name: str, *, repla
             keys = await try_keys(dsn, settings.vault_key_file)
     document = _summary(manifest) | {
         **asdict(restored.aftermath),
+        "erased_again": restored.erased_again,
         "kept_schema": restored.kept_schema,
         "keys": asdict(keys),
         "next": list(NEXT_STEPS),
@@ -200,6 +202,8 @@ def _tell_restored(console: Console, restored: Restored, keys: KeysTried) -> Non
     console.print(
         f"Unfinished then: {done.unfinished_chunks} pieces of work, {done.unplanned_signals} signals; {done.open_positions} open positions."
     )
+    if restored.erased_again:
+        console.print(f"Erased since, and erased again: {restored.erased_again} people and users.")
     if restored.kept_schema is not None:
         console.print(f"What the database held before is in its schema {restored.kept_schema}; drop it when you are sure.")
     _tell_keys(console, keys)

@@ -29,6 +29,8 @@ class Action(StrEnum):
     SECOND_FACTOR_SET = "second_factor_set"
     SECOND_FACTOR_REMOVED = "second_factor_removed"
     RECOVERY_CODES_MADE = "recovery_codes_made"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
     INVITED = "invited"
     INVITATION_REVOKED = "invitation_revoked"
     PERSON_MADE = "person_made"
@@ -69,6 +71,8 @@ class Action(StrEnum):
     BACKUP_MADE = "backup_made"
     RESTORED = "restored"
     EXPORTED = "exported"
+    ERASURE_ASKED = "erasure_asked"
+    ERASURE_CANCELED = "erasure_canceled"
     ERASED = "erased"
 
 

@@ -28,6 +28,7 @@ class LimitName(StrEnum):
     MAIL_ADDRESS = "mail_address"
     MAIL_EMAIL = "mail_email"
     CHANNEL_CODES = "channel_codes"
+    EXPORTS = "exports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ MAIL_EMAIL = Limit(LimitName.MAIL_EMAIL, Rate.per(3, 3600))
 """The same to one e-mail address: what comes on top is not sent, for one that holds was sent a moment ago."""
 CHANNEL_CODES = Limit(LimitName.CHANNEL_CODES, Rate.per(5, 3600))
 """Letters with a code that a user has sent to an address which may be a stranger's."""
+
+EXPORTS = Limit(LimitName.EXPORTS, Rate.per(6, 3600))
+"""Copies of all their data that one person makes: each reads everything of theirs."""
 
 
 def source_limit(signals_per_hour: int) -> Limit:

@@ -16,6 +16,7 @@ class Notice(StrEnum):
     TRADING_STOPPED = "trading_stopped"
     TRADING_RESUMED = "trading_resumed"
     BACKUP_FAILED = "backup_failed"
+    ERASURE_ASKED = "erasure_asked"
     POSITION_PROTECTED = "position_protected"
     POSITION_CLOSED = "position_closed"
     ENTRY_NOT_MADE = "entry_not_made"
@@ -58,6 +59,7 @@ SEVERITIES: Mapping[Notice, Severity] = {
     Notice.TRADING_STOPPED: Severity.WARNING,
     Notice.TRADING_RESUMED: Severity.WARNING,
     Notice.BACKUP_FAILED: Severity.WARNING,
+    Notice.ERASURE_ASKED: Severity.WARNING,
     Notice.POSITION_PROTECTED: Severity.INFO,
     Notice.POSITION_CLOSED: Severity.INFO,
     Notice.ENTRY_NOT_MADE: Severity.INFO,
@@ -79,6 +81,7 @@ OPERATOR_NOTICES = frozenset(
         Notice.TRADING_STOPPED,
         Notice.TRADING_RESUMED,
         Notice.BACKUP_FAILED,
+        Notice.ERASURE_ASKED,
         Notice.OPERATOR_SUMMARY,
     }
 )

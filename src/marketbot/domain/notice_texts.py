@@ -52,6 +52,16 @@ _TEXTS: Mapping[Notice, Mapping[Spoken, str]] = {
         Spoken.PT_BR: "Novas entradas voltaram a ser feitas para {scope} {key}.",
     },
     Notice.BACKUP_FAILED: {Spoken.EN: "A backup failed: {detail}", Spoken.PT_BR: "Um backup falhou: {detail}"},
+    Notice.ERASURE_ASKED: {
+        Spoken.EN: (
+            "User {user} will be erased here at {due_at}, as was asked for; their exchange accounts enter nothing until then. "
+            "If it was not you who asked, log in and take it back."
+        ),
+        Spoken.PT_BR: (
+            "O usuário {user} será apagado aqui em {due_at}, conforme pedido; suas contas de corretora não abrem posições até lá. "
+            "Se não foi você quem pediu, entre e cancele o pedido."
+        ),
+    },
     Notice.POSITION_PROTECTED: {
         Spoken.EN: "Opened {side} {qty} {symbol} at {entry_price} in account {label} ({venue}); stop {stop_price}, target {target_price}.",
         Spoken.PT_BR: "Aberta {side} de {qty} {symbol} a {entry_price} na conta {label} ({venue}); stop {stop_price}, alvo {target_price}.",

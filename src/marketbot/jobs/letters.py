@@ -15,8 +15,10 @@ from marketbot.mail.texts import Text, letter_text
 from marketbot.people.administration import make_reset_link
 from marketbot.people.bearer import make_bearer
 from marketbot.people.letters import JOB, Letter, typed_address
+from marketbot.store.erasures import find_open
 from marketbot.store.invitations import InvitationRow, create_invitation, find_open_invitation, give_link, read_invitation
 from marketbot.store.jobs import ClaimedJob
+from marketbot.store.one_time_links import LinkKind, create_link
 from marketbot.store.people import PersonRow, read_person, read_person_by_email
 from marketbot.store.pool import Connection, Pool
 from marketbot.vault.vault import Vault
@@ -81,6 +83,13 @@ class LetterDesk:
                 return _about(await self._person(job), Text.PASSWORD_CHANGED, f"{self._public_url}/login")
             case Letter.SECOND_FACTOR_REMOVED:
                 return _about(await self._person(job), Text.SECOND_FACTOR_REMOVED, f"{self._public_url}/login")
+            case Letter.PASSKEY_ADDED:
+                return _about(await self._person(job), Text.PASSKEY_ADDED, f"{self._public_url}/login")
+            case Letter.ERASURE_ASKED:
+                return await self._keep(await self._person(job))
+            case Letter.ERASED:
+                email = typed_address(self._vault, job.payload["email_sealed"])
+                return Written(email, *letter_text(Text.ERASED, Locale(job.payload["language"]), link=""))
 
     async def _invitation(self, invitation: InvitationRow) -> Written | None:
         bearer = make_bearer()
@@ -95,6 +104,14 @@ class LetterDesk:
             return None
         bearer = await make_reset_link(self._connection, person.person_id)
         return _about(person, Text.RESET, f"{self._public_url}/reset#{bearer.text}")
+
+    async def _keep(self, person: PersonRow | None) -> Written | None:
+        """Send the link that takes an erasure back, for as long as there is one to take back."""
+        if person is None or await find_open(self._connection, person.person_id, None) is None:
+            return None
+        bearer = make_bearer()
+        await create_link(self._connection, LinkKind.KEEP_PERSON, person.person_id, bearer.sha256)
+        return _about(person, Text.ERASURE_ASKED, f"{self._public_url}/keep#{bearer.text}")
 
     async def _sign_up(self, job: ClaimedJob) -> Written | None:
         """Invite whoever typed their address as a user; tell one who is here already; never lessen an invitation that stands."""

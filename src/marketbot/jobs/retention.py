@@ -23,6 +23,12 @@ PAUSE_S = 0.05
 """Between two batches: a batch takes about as long, so at most half of one connection's time is spent on it."""
 LOGINS_KEPT = timedelta(days=30)
 """Sessions, links and invitations after their end: for somebody who asks who came in from where, and no longer (addresses are personal)."""
+AUDIT_ADDRESSES_KEPT = timedelta(days=180)
+"""From where audited commands and logins came. Brazil's Marco Civil (art. 15) has providers keep this for six months; the entries stay."""
+REFUSAL_ADDRESSES_KEPT = timedelta(days=30)
+"""From where refused deliveries came, also where the refusals themselves are kept for longer."""
+LETTERS_KEPT = timedelta(days=30)
+"""Letters and messages to people that could not be sent: nobody wants one a month late, and they tell of people."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +75,9 @@ class Pruning:
             "accounts": 0 if keep.order_history is None else await self._order_history(keep.order_history),
             "refusals": 0 if keep.refusals is None else await self._plain(retention.prune_refusals, keep.refusals),
             "jobs": 0 if keep.jobs is None else await self._plain(retention.prune_jobs, keep.jobs),
+            "refusal_addresses": await self._plain(retention.blank_refusal_addresses, REFUSAL_ADDRESSES_KEPT),
+            "audit_addresses": await self._plain(retention.prune_audit_addresses, AUDIT_ADDRESSES_KEPT),
+            "letters": await self._plain(retention.prune_dead_letters, LETTERS_KEPT),
             "logins": await self._plain(retention.prune_logins, LOGINS_KEPT),
             "idempotency_keys": await self._plain(idempotency.prune_keys, idempotency.KEPT_FOR),
         }

@@ -18,6 +18,9 @@ class Text(StrEnum):
     """Somebody signs up who is here already."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     SECOND_FACTOR_REMOVED = "second_factor_removed"
+    PASSKEY_ADDED = "passkey_added"
+    ERASURE_ASKED = "erasure_asked"
+    ERASED = "erased"
 
 
 ROLE_NAMES: Mapping[Locale, Mapping[Role, str]] = {
@@ -69,6 +72,27 @@ _TEXTS: Mapping[Locale, Mapping[Text, tuple[str, ...]]] = {
             "Se não foi você nem um operador a seu pedido, troque a senha agora e avise o operador:",
             "{link}",
         ),
+        Text.PASSKEY_ADDED: (
+            "Uma chave de acesso foi adicionada à sua conta no MarketBot",
+            "Uma chave de acesso (passkey) foi adicionada à sua conta. Quem tem o aparelho dela entra sem senha e sem código.",
+            "Se não foi você, entre, remova a chave e troque a senha agora:",
+            "{link}",
+        ),
+        Text.ERASURE_ASKED: (
+            "Sua conta no MarketBot será apagada",
+            "Foi pedido que sua conta e seus dados pessoais sejam apagados. A data está na página Privacidade do seu perfil; até lá, suas"
+            " contas de corretora não abrem novas posições.",
+            "Para manter a conta, abra este link:",
+            "{link}",
+            "Se não foi você quem pediu, abra o link e troque a senha.",
+        ),
+        Text.ERASED: (
+            "Sua conta no MarketBot foi apagada",
+            "Sua conta e seus dados pessoais foram apagados, como pedido. As chaves das suas contas de corretora foram destruídas aqui;"
+            " apague-as também na corretora. O que restou aberto lá continua sob sua responsabilidade.",
+            "Ordens e resultados ficam nos livros sob um número, sem o seu nome. Cópias de segurança antigas expiram nos prazos da"
+            " política de privacidade. Esta é a última mensagem que você recebe.",
+        ),
     },
     Locale.EN: {
         Text.INVITATION: (
@@ -100,6 +124,27 @@ _TEXTS: Mapping[Locale, Mapping[Text, tuple[str, ...]]] = {
             "The second factor of your account was removed, and its sessions have ended.",
             "If it was neither you nor an operator whom you asked, change your password now and tell the operator:",
             "{link}",
+        ),
+        Text.PASSKEY_ADDED: (
+            "A passkey was added to your MarketBot account",
+            "A passkey was added to your account. Whoever has its device logs in without a password or a code.",
+            "If it was not you, log in, remove it, and change your password now:",
+            "{link}",
+        ),
+        Text.ERASURE_ASKED: (
+            "Your MarketBot account will be erased",
+            "It was asked that your account and your personal data be erased. When, your profile's page Privacy tells; until then your"
+            " exchange accounts enter no new positions.",
+            "To keep the account, open this link:",
+            "{link}",
+            "If it was not you who asked, open the link and change your password.",
+        ),
+        Text.ERASED: (
+            "Your MarketBot account was erased",
+            "Your account and your personal data were erased, as was asked for. The keys of your exchange accounts are destroyed here;"
+            " delete them at the exchange too. What was left open there is yours to look after.",
+            "Orders and results stay in the books under a number, without your name. Older backups expire as the privacy policy says."
+            " This is the last message that you get.",
         ),
     },
 }

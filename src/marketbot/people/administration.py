@@ -14,6 +14,7 @@ from marketbot.people.reception import Refusal
 from marketbot.store.audit_trail import record
 from marketbot.store.invitations import InvitationRow, create_invitation, give_link
 from marketbot.store.one_time_links import LinkKind, create_link
+from marketbot.store.passkeys import remove_passkeys
 from marketbot.store.people import (
     PersonRow,
     is_last_admin,
@@ -64,7 +65,7 @@ async def change_person(connection: Connection, person_id: PersonId, change: Per
     """
     async with connection.transaction():
         person = await read_person(connection, person_id)
-        if person is None:
+        if person is None or person.erased_at is not None:
             return Refusal.NOBODY
         new_role = person.role if change.role is None else change.role
         if (new_role is Role.USER) != (person.role is Role.USER):
@@ -78,6 +79,7 @@ async def change_person(connection: Connection, person_id: PersonId, change: Per
             await set_disabled(connection, person_id, disabled=change.disabled)
         if change.without_second_factor:
             await remove_totp(connection, person_id)
+            await remove_passkeys(connection, person_id)
             await ask_letter(connection, Letter.SECOND_FACTOR_REMOVED, person_id=person_id)
         if change.unlocked:
             await unlock(connection, person_id)

@@ -29,6 +29,10 @@ class Letter(StrEnum):
     SIGN_UP = "sign_up"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     SECOND_FACTOR_REMOVED = "second_factor_removed"
+    PASSKEY_ADDED = "passkey_added"
+    ERASURE_ASKED = "erasure_asked"
+    ERASED = "erased"
+    """To an address that is nobody's any more by then."""
 
 
 async def ask_letter(

@@ -39,6 +39,10 @@ class Refusal(StrEnum):
     ROLE_FIXED = "role_fixed"
     """A user stays a user, and staff stay staff: their rows differ."""
     NOBODY = "nobody"
+    PASSKEY_INVALID = "passkey_invalid"
+    """It is nobody's here, was not made for this, or was not asked for a moment ago."""
+    ERASURE_OPEN = "erasure_open"
+    """It was asked for already, and waits."""
 
 
 @dataclass(frozen=True, slots=True)

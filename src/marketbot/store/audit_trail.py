@@ -2,6 +2,8 @@
 
 ``hash`` of a row is SHA-256 over the hash before it (nothing before the first) and the row's content as one JSON text. The content is put
 together here a second time, apart from the database's own function, so that neither can lie for the other.
+
+From which address an entry came stands beside the chain, which holds its salted digest: it can be deleted (privacy), and not be replaced.
 """
 
 from __future__ import annotations
@@ -22,8 +24,12 @@ NEWEST = 2**63 - 1
 """Above every entry's number."""
 
 _RECORD = "SELECT record_audit($1, $2, $3, $4, $5, $6, $7)"
-_COLUMNS = "entry_id, at, action, actor_kind, actor_id, address, subject_kind, subject_id, facts, hash"
-_CHAIN = f"SELECT {_COLUMNS} FROM audit_entry WHERE entry_id > $1 ORDER BY entry_id LIMIT $2"
+_COLUMNS = """
+e.entry_id, e.at, e.action, e.actor_kind, e.actor_id, e.address AS address_digest, a.address, e.subject_kind, e.subject_id, e.facts,
+e.hash
+"""
+_ENTRIES = "audit_entry e LEFT JOIN audit_address a USING (entry_id)"
+_CHAIN = f"SELECT {_COLUMNS}, a.salt FROM {_ENTRIES} WHERE e.entry_id > $1 ORDER BY e.entry_id LIMIT $2"
 _HASH_AT = "SELECT hash FROM audit_entry WHERE entry_id = $1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FILTERS = {
@@ -32,8 +38,8 @@ _FILTERS = {
     "actor_id": "actor_id = {}",
     "subject_kind": "subject_kind = {}",
     "subject_id": "subject_id = {}",
-    "since": "at >= {}",
-    "until": "at < {}",
+    "since": "e.at >= {}",
+    "until": "e.at < {}",
 }
 
 
@@ -52,13 +58,17 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One entry as it is shown. ``hash`` is written in hexadecimal."""
+    """One entry as it is shown. ``hash`` and ``address_digest``, which is part of what it covers, are written in hexadecimal.
+
+    ``address`` is None where there was none, and where it is kept no longer; the digest is there in the latter case.
+    """
 
     entry_id: int
     at: datetime
     action: str
     actor_kind: str
     actor_id: int | None
+    address_digest: str | None
     address: str | None
     subject_kind: str
     subject_id: str
@@ -102,7 +112,7 @@ async def record(connection: Connection, entry: AuditEntry) -> int:
 
 async def list_entries(connection: Connection, wanted: AuditFilter, below: int, limit: int) -> list[AuditRow]:
     """Return a page of the entries numbered below ``below``, the newest first."""
-    conditions: list[str] = ["entry_id < $1"]
+    conditions: list[str] = ["e.entry_id < $1"]
     values: list[object] = [below]
     for name, condition in _FILTERS.items():
         value = getattr(wanted, name)
@@ -111,7 +121,7 @@ async def list_entries(connection: Connection, wanted: AuditFilter, below: int, 
             conditions.append(condition.format(f"${len(values)}"))
     where = " AND ".join(conditions)
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM audit_entry WHERE {where} ORDER BY entry_id DESC LIMIT {limit:d}",
+        f"SELECT {_COLUMNS} FROM {_ENTRIES} WHERE {where} ORDER BY e.entry_id DESC LIMIT {limit:d}",
         *values,
     )
     return [AuditRow(**{**dict(row), "hash": row["hash"].hex()}) for row in rows]
@@ -151,7 +161,14 @@ def _fault(row: Any, last_id: int, last_hash: bytes) -> str:
         return "it is missing"
     if hashlib.sha256(last_hash + content_of(row)).digest() != row["hash"]:
         return "its content, or what came before it, is not what was written"
+    if row["salt"] is not None and address_digest(row["salt"], row["address"]) != row["address_digest"]:
+        return "its address is not what was written"
     return ""
+
+
+def address_digest(salt: bytes, address: str) -> str:
+    """Return what the chain holds of an address."""
+    return hashlib.sha256(salt + address.encode()).hexdigest()
 
 
 def content_of(row: Any) -> bytes:
@@ -164,7 +181,7 @@ def content_of(row: Any) -> bytes:
         row["action"],
         row["actor_kind"],
         row["actor_id"],
-        row["address"],
+        row["address_digest"],
         row["subject_kind"],
         row["subject_id"],
         ordered,

@@ -1,4 +1,4 @@
-"""Links that work once: the one that makes the first admin, and those that set a new password. Stored by digest."""
+"""Links that work once: the one that makes the first admin, those that set a new password or take an erasure back. Stored by digest."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from marketbot.store.pool import Connection
 class LinkKind(StrEnum):
     SETUP = "setup"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a kind
+    KEEP_PERSON = "keep_person"
+    """It takes an erasure back."""
 
 
-LIVES = {LinkKind.SETUP: timedelta(hours=24), LinkKind.RESET_PASSWORD: timedelta(hours=1)}
+LIVES = {
+    LinkKind.SETUP: timedelta(hours=24),
+    LinkKind.RESET_PASSWORD: timedelta(hours=1),
+    LinkKind.KEEP_PERSON: timedelta(days=30),
+}
+"""A link that keeps somebody outlives the wait: an erasure may wait longer for what is still open at a venue."""
 
 _CREATE = """
 INSERT INTO one_time_link (kind, person_id, sha256, expires_at) VALUES ($1, $2, $3, clock_timestamp() + $4::interval)

@@ -18,7 +18,7 @@ NAMESAKES_MAX = 100
 
 _COLUMNS = """
 p.person_id, p.email, p.name, p.role, p.user_id, p.language, p.time_zone, p.email_confirmed_at, p.totp_confirmed_at, p.locked_until,
-p.disabled_at, p.created_at
+p.disabled_at, p.erased_at, p.created_at
 """
 _READ = f"SELECT {_COLUMNS} FROM person p WHERE p.person_id = $1"
 _LIST = f"SELECT {_COLUMNS} FROM person p WHERE p.person_id > $1 ORDER BY p.person_id LIMIT $2"
@@ -33,8 +33,8 @@ SELECT p.person_id, p.email, p.role, p.password_hash, p.totp_confirmed_at IS NOT
        p.disabled_at IS NOT NULL OR u.disabled_at IS NOT NULL AS disabled
 FROM person p LEFT JOIN app_user u USING (user_id)
 """
-_CREDENTIALS_BY_EMAIL = f"{_CREDENTIALS} WHERE lower(p.email) = lower($1)"
-_CREDENTIALS_BY_ID = f"{_CREDENTIALS} WHERE p.person_id = $1"
+_CREDENTIALS_BY_EMAIL = f"{_CREDENTIALS} WHERE lower(p.email) = lower($1) AND p.erased_at IS NULL"
+_CREDENTIALS_BY_ID = f"{_CREDENTIALS} WHERE p.person_id = $1 AND p.erased_at IS NULL"
 _NOTE_FAILURE = "UPDATE person SET failed_logins = failed_logins + 1 WHERE person_id = $1 RETURNING failed_logins"
 _OTHER_ADMIN = "SELECT 1 FROM person WHERE role = 'admin' AND disabled_at IS NULL AND person_id <> $1 LIMIT 1"
 _SET_DISABLED = """
@@ -57,6 +57,8 @@ class PersonRow:
     totp_confirmed_at: datetime | None
     locked_until: datetime | None
     disabled_at: datetime | None
+    erased_at: datetime | None
+    """What is left is a number, for the books."""
     created_at: datetime
 
 

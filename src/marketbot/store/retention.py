@@ -12,6 +12,8 @@ from marketbot.store.pool import Connection
 ACCOUNTS_BATCH = 200
 """Accounts of one signal whose rows go at once: about two thousand rows."""
 ROWS_BATCH = 1_000
+TO_PEOPLE = ("letter", "notice", "tell", "channel_code")
+"""Kinds of jobs that write to people."""
 SIGNALS_PAGE = 100
 
 _SQL = Path(__file__).with_name("sql")
@@ -21,6 +23,18 @@ ACCOUNTS = (_SQL / "prune_accounts.sql").read_text()
 CHUNKS = (_SQL / "prune_chunks.sql").read_text()
 REFUSALS = (_SQL / "prune_refusals.sql").read_text()
 JOBS = (_SQL / "prune_jobs.sql").read_text()
+_REFUSAL_ADDRESSES = """
+UPDATE refusal SET address = '' WHERE refusal_id IN (
+    SELECT refusal_id FROM refusal WHERE address <> '' AND refused_at < clock_timestamp() - $1::interval ORDER BY refused_at LIMIT $2)
+"""
+_AUDIT_ADDRESSES = """
+DELETE FROM audit_address WHERE entry_id IN (
+    SELECT entry_id FROM audit_address WHERE at < clock_timestamp() - $1::interval ORDER BY at LIMIT $2)
+"""
+_DEAD_LETTERS = """
+DELETE FROM job WHERE job_id IN (
+    SELECT job_id FROM job WHERE dead_at < clock_timestamp() - $1::interval AND kind = ANY ($3::text[]) ORDER BY dead_at LIMIT $2)
+"""
 
 
 async def begin_signals(connection: Connection, older_than: timedelta) -> Sequence[SignalId]:
@@ -60,8 +74,23 @@ async def prune_refusals(connection: Connection, older_than: timedelta) -> int:
 
 
 async def prune_jobs(connection: Connection, older_than: timedelta) -> int:
-    """Delete jobs that are done. Dead letters stay: only an operator drops them."""
+    """Delete jobs that are done. Dead letters stay: only an operator drops them, but for those to people."""
     return _rows(await connection.execute(JOBS, older_than, ROWS_BATCH))
+
+
+async def blank_refusal_addresses(connection: Connection, older_than: timedelta) -> int:
+    """Forget from where old refusals came; the refusals stay."""
+    return _rows(await connection.execute(_REFUSAL_ADDRESSES, older_than, ROWS_BATCH))
+
+
+async def prune_audit_addresses(connection: Connection, older_than: timedelta) -> int:
+    """Forget from where old audit entries came; the entries, and the proof of their chain, stay."""
+    return _rows(await connection.execute(_AUDIT_ADDRESSES, older_than, ROWS_BATCH))
+
+
+async def prune_dead_letters(connection: Connection, older_than: timedelta) -> int:
+    """Delete dead letters of those kinds that write to people. Others wait for an operator."""
+    return _rows(await connection.execute(_DEAD_LETTERS, older_than, ROWS_BATCH, list(TO_PEOPLE)))
 
 
 async def prune_logins(connection: Connection, older_than: timedelta) -> int:

@@ -9,14 +9,14 @@ from marketbot.domain.ids import UserId
 from marketbot.store.pool import Connection
 
 _COLUMNS = """
-u.user_id, u.name, u.created_at, u.disabled_at, (SELECT count(*) FROM account a WHERE a.user_id = u.user_id) AS accounts
+u.user_id, u.name, u.created_at, u.disabled_at, u.erased_at, (SELECT count(*) FROM account a WHERE a.user_id = u.user_id) AS accounts
 """
 _CREATE = "INSERT INTO app_user (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING user_id"
 _LIST = f"SELECT {_COLUMNS} FROM app_user u WHERE u.user_id > $1 ORDER BY u.user_id LIMIT $2"
 _READ = f"SELECT {_COLUMNS} FROM app_user u WHERE u.user_id = $1"
 _SET_ENABLED = """
-UPDATE app_user SET disabled_at = CASE WHEN $2 THEN NULL ELSE coalesce(disabled_at, clock_timestamp()) END WHERE user_id = $1
-RETURNING user_id
+UPDATE app_user SET disabled_at = CASE WHEN $2 THEN NULL ELSE coalesce(disabled_at, clock_timestamp()) END
+WHERE user_id = $1 AND erased_at IS NULL RETURNING user_id
 """
 
 
@@ -28,6 +28,7 @@ class UserRow:
     name: str
     created_at: datetime
     disabled_at: datetime | None
+    erased_at: datetime | None
     accounts: int
 
 
@@ -53,5 +54,8 @@ async def find_user(connection: Connection, name: str) -> UserId | None:
 
 
 async def set_enabled(connection: Connection, user_id: UserId, *, enabled: bool) -> bool:
-    """Take a user's tokens, or refuse them; False when there is no such user. Their accounts trade on: that is a switch's."""
+    """Take a user's tokens, or refuse them; False when there is no such user, or none any more.
+
+    Their accounts trade on: that is a switch's.
+    """
     return await connection.fetchval(_SET_ENABLED, user_id, enabled) is not None

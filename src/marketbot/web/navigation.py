@@ -25,6 +25,7 @@ PLACES = (
     Place("accounts", "/accounts", Scope.ACCOUNTS_READ),
     Place("overview", "/operator", Scope.OPERATOR_READ),
     Place("all_accounts", "/operator/accounts", Scope.OPERATOR_READ),
+    Place("erasures", "/operator/privacy", Scope.PEOPLE_WRITE),
     Place("sources", "/operator/sources", Scope.OPERATOR_READ),
     Place("policy", "/operator/policy", Scope.OPERATOR_READ),
     Place("people", "/operator/people", Scope.AUDIT_READ),

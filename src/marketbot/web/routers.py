@@ -11,6 +11,7 @@ from marketbot.web.pages.all_accounts import all_accounts
 from marketbot.web.pages.developers import developers, operation
 from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
+from marketbot.web.pages.erasures import ask_erasure, erasures, keep_somebody
 from marketbot.web.pages.first_steps import first_steps
 from marketbot.web.pages.home import home, pause
 from marketbot.web.pages.invitations import invitations, send_invitation, withdraw_invitation
@@ -18,9 +19,11 @@ from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
 from marketbot.web.pages.operator_tokens import end_operator_token, make_operator_token, operator_tokens
 from marketbot.web.pages.overview import overview
+from marketbot.web.pages.passkeys import drop_passkey, name_passkey, passkeys
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
 from marketbot.web.pages.people import change_person, people, person, send_reset_link
 from marketbot.web.pages.policy import alter_policy, policy
+from marketbot.web.pages.privacy import keep_page, privacy, take_back, take_erasure, take_export, take_keep
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
@@ -30,7 +33,7 @@ from marketbot.web.pages.source import alter_source, give_secret, source
 from marketbot.web.pages.sources import add_source, sources
 
 OF_USERS = (home, pause, accounts, account, change_account, signals, results)
-OF_STAFF = (overview, all_accounts)
+OF_STAFF = (overview, all_accounts, erasures, ask_erasure, keep_somebody)
 OF_ADMINISTRATION = (
     sources,
     add_source,
@@ -68,6 +71,13 @@ OF_PEOPLE = (
     change_profile,
     take_password,
     end_sessions,
+    privacy,
+    take_export,
+    take_erasure,
+    take_back,
+    passkeys,
+    name_passkey,
+    drop_passkey,
 )
 OPEN = (
     choose,
@@ -83,6 +93,8 @@ OPEN = (
     take_sign_up,
     reset,
     take_reset,
+    keep_page,
+    take_keep,
     developers,
     operation,
 )

@@ -18,6 +18,7 @@ JSON = "application/json"
 EVENTS = "text/event-stream"
 MARKDOWN = "text/markdown"
 METRICS = "text/plain"
+ZIP = "application/zip"
 
 
 class Tag(StrEnum):
@@ -34,6 +35,7 @@ class Tag(StrEnum):
     CHANNELS = "Channels"
     SESSIONS = "Sessions"
     NEWCOMERS = "Newcomers"
+    PRIVACY = "Privacy"
     DESK = "Operator: desk"
     CONTROLS = "Operator: controls"
     POLICY = "Operator: policy and sources"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,6 +71,50 @@ def people_remove_second_factor(email: str, json: Json = False, data_dir: DataDi
     run_command(
         json, data_dir, lambda output, settings: change(output, settings, email, PersonChange(without_second_factor=True))
     )
+
+
+@group.command("export")
+def people_export(
+    email: Annotated[str | None, typer.Argument(help="Their e-mail address.")] = None,
+    user: Annotated[int | None, typer.Option(help="A user's number instead: one who logs in nowhere.")] = None,
+    out: Annotated[Path, typer.Option(help="The file to write; it must not be there yet.")] = Path("export.zip"),
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write everything that is kept about somebody into a ZIP, for them: they may demand it."""
+    from marketbot.cli.privacy import export_person
+
+    run_command(json, data_dir, lambda output, settings: export_person(output, settings, email, user, out))
+
+
+@group.command("erase")
+def people_erase(
+    email: Annotated[str | None, typer.Argument(help="Their e-mail address.")] = None,
+    user: Annotated[int | None, typer.Option(help="A user's number instead: one who logs in nowhere.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Although positions are open: they stay at the venue.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Have somebody erased in five minutes, by a running service. The books stay, by number."""
+    from marketbot.cli.privacy import erase_person
+
+    run_command(json, data_dir, lambda output, settings: erase_person(output, settings, email, user, force=force))
+
+
+@group.command("keep")
+def people_keep(erasure: int, json: Json = False, data_dir: DataDir = None) -> None:
+    """Take an erasure back that is not done, by its number."""
+    from marketbot.cli.privacy import keep_person
+
+    run_command(json, data_dir, lambda output, settings: keep_person(output, settings, erasure))
+
+
+@group.command("erasures")
+def people_erasures(limit: Limit = 1_000, json: Json = False, data_dir: DataDir = None) -> None:
+    """Who is to be erased and who was, by number."""
+    from marketbot.cli.privacy import show_erasures
+
+    run_command(json, data_dir, lambda output, settings: show_erasures(output, settings, limit))
 
 
 @group.command("reset-link")

@@ -6,6 +6,7 @@ from litestar import Response, get, post
 
 from marketbot.api.admission import ApiRequest, Standing, of_person
 from marketbot.api.identity import Caller
+from marketbot.api.passkeys import party
 from marketbot.api.session import end_present
 from marketbot.api.session_answers import seen_by as seen_of
 from marketbot.api.session_cookie import clear_session_cookie, read_session_cookie
@@ -27,7 +28,7 @@ async def login(request: ApiRequest) -> Response[bytes]:
     sessions: SessionRegister = request.app.state.sessions
     if cookie is not None and isinstance(await sessions.identify(cookie), Caller):
         return go_to(request, onward or "/")
-    return await show(request, "login.html", form=Form({"next": onward}), sign_up=may_sign_up(request))
+    return await _show(request, Form({"next": onward}))
 
 
 @post("/login")
@@ -37,7 +38,7 @@ async def take_login(request: ApiRequest) -> Response[bytes]:
     kept = {"email": typed.get("email", ""), "next": onward}
     new = await log_in(reception_of(request), kept["email"], typed.get("password", ""), seen_of(request))
     if not isinstance(new, NewSession):
-        return await show(request, "login.html", status=422, form=Form(kept, told(new)), sign_up=may_sign_up(request))
+        return await _show(request, Form(kept, told(new)))
     # The session that the browser had ends: nothing that was planted in it is heard of again.
     await end_present(request)
     return begin(request, new, onward)
@@ -49,6 +50,11 @@ async def logout(request: ApiRequest) -> Response[bytes]:
     response = go_to(request, "/login")
     clear_session_cookie(request, response)
     return response
+
+
+async def _show(request: ApiRequest, form: Form) -> Response[bytes]:
+    status = 422 if form.errors else 200
+    return await show(request, "login.html", status=status, form=form, sign_up=may_sign_up(request), passkeys=party(request))
 
 
 def may_sign_up(request: ApiRequest) -> bool:
