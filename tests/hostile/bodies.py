@@ -72,4 +72,11 @@ FORMS: dict[str, dict[str, str]] = {
     "POST /second-factor/confirm": {"code": "000000", "secret": "JBSWY3DPEHPK3PXP"},
     "POST /second-factor/codes": {"present": PASSWORD, "code": "000000"},
     "POST /second-factor/end": {"present": PASSWORD, "code": "000000"},
+    "POST /operator/people/invitations": {"email": "new@club.example", "role": "user", "language": "en"},
+    "POST /operator/people/{person_id:int}": {"unlocked": "true"},
+    "POST /operator/policy": {"leverage": "4"},
+    "POST /operator/sources": {"name": "another-room", "kind": "webhook", "signals_per_hour": "300"},
+    "POST /operator/sources/{source_id:int}": {"enabled": "true", "signals_per_hour": "200"},
+    "POST /operator/sources/test": {"source": "shared", "action": "buy", "symbol": "BTCUSDT", "body": ""},
+    "POST /operator/tokens": {"name": "program", "rights": "read", "life": "30"},
 }

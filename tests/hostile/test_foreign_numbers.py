@@ -91,10 +91,12 @@ async def test_a_foreign_number_is_none(siege: Siege, addresses: list[Address]) 
 async def test_an_odd_number_is_none(siege: Siege, addresses: list[Address]) -> None:
     before = await siege.digest()
     for address in (each for each in addresses if each.parameters):
-        who = siege.tokens["desk"] if address.of_staff else siege.sessions["rui"]
+        who = siege.sessions["admin"] if address.of_staff else siege.sessions["rui"]
         nothing = dict.fromkeys(address.parameters, ABSENT)
         absent = await siege.ask(address, who, nothing)
-        assert absent.status == 404 or absent.json["accounts"] == [], f"{address}: {absent.status} {absent.body[:300]!r}"
+        assert absent.status == 404 or (not address.page and absent.json.get("accounts") == []), (
+            f"{address}: {absent.status} {absent.body[:300]!r}"
+        )
         for odd in ODD_NUMBERS:
             answer = await siege.ask(address, who, dict.fromkeys(address.parameters, odd))
             # What is no number, or has a slash in it, is an address that is not there, and dots lead to another one.
