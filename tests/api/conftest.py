@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+from tests.api.promise import breaches
 
 from marketbot.api.server import serve
 from marketbot.domain.ids import Symbol
@@ -61,7 +62,9 @@ class Api:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", "connection: close"]
         lines += [f"{name}: {value}" for name, value in named.items()]
-        return await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        answer = await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        assert breaches(method, path, answer.status, answer.headers.get("content-type", ""), answer.body) == []
+        return answer
 
     async def post(self, body: bytes, *, source: str = "room", secret: str | None = SECRET, **headers: str) -> Answer:
         path = f"/v1/webhook/{source}" + ("" if secret is None else f"/{secret}")

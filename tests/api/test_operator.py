@@ -40,7 +40,7 @@ async def furnished(api: Api) -> None:
 async def test_a_signal_is_counted_by_outcome_and_reason(api: Api) -> None:
     await furnished(api)
     answer = await api.get("/v1/signals/1")
-    assert answer.status == 200
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     assert answer.json["simulated"] is True
     signal = answer.json["signal"]
     assert (signal["source"], signal["action"], signal["symbol"], signal["price"]) == ("room", "open_long", "BTCUSDT", "100")

@@ -13,7 +13,7 @@ from .scene import PASSWORD
 
 OF_ANA = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/second-factor")
 OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/second-factor")
-OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation")
+OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation", "/developers", "/developers/connect_account")
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 
 

@@ -326,6 +326,19 @@ _API_TEXT = {
 }
 
 
+def status_of(reason: ApiReason | RefusalReason) -> int:
+    """Return the status that a reason is answered with."""
+    return _API_STATUS[reason] if isinstance(reason, ApiReason) else _REFUSAL_STATUS[reason]
+
+
+def title_of(reason: ApiReason | RefusalReason, spoken: Language) -> str:
+    """Return a reason in words."""
+    if isinstance(reason, RefusalReason):
+        return refusal_text(reason, spoken)
+    english, portuguese = _API_TEXT[reason]
+    return english if spoken is Language.EN else portuguese
+
+
 def refusal_problem(refused: Refused, spoken: Language) -> Response[bytes]:
     """Answer a refused delivery."""
     headers = {} if refused.limit is None else limit_headers(refused.limit)
@@ -359,11 +372,11 @@ def limit_problem(verdict: Verdict, spoken: Language) -> Response[bytes]:
 
 
 def limit_headers(verdict: Verdict) -> dict[str, str]:
-    """Say how a limit stands, as draft-ietf-httpapi-ratelimit-headers does: q in w seconds; r remain, t seconds until there are more."""
+    """Say how a limit stands, as draft-ietf-httpapi-ratelimit-headers does: q in w seconds; r remain, one more within t seconds."""
     name, rate = verdict.limit.name.value, verdict.limit.rate
     headers = {
         "RateLimit-Policy": f'"{name}";q={rate.burst};w={-(-rate.window_us // US)}',
-        "RateLimit": f'"{name}";r={verdict.remaining};t={verdict.retry_after_s}',
+        "RateLimit": f'"{name}";r={verdict.remaining};t={verdict.more_in_s}',
     }
     if not verdict.allowed:
         headers["Retry-After"] = str(verdict.retry_after_s)

@@ -29,6 +29,7 @@ from marketbot.store.idempotency import Answered, Standing, claim_key, forget_ke
 
 KEY_HEADER = "idempotency-key"
 MAX_KEY_CHARS = 255
+_MARK = "is_once"
 _REASONS = {
     Standing.IN_PROGRESS: ApiReason.COMMAND_IN_PROGRESS,
     Standing.OTHER_REQUEST: ApiReason.KEY_REUSED,
@@ -53,7 +54,13 @@ def once(handler: Handler) -> Handler:
             return api_problem(ApiReason.PARAMETER_INVALID, spoken_by(request), "Idempotency-Key has 1 to 255 plain characters")
         return await _do_once(request, handler, _name(caller_of(request)), key)
 
+    setattr(wrapped, _MARK, True)
     return wrapped
+
+
+def is_once(handler: object) -> bool:
+    """Tell whether a route honours the header."""
+    return getattr(handler, _MARK, False)
 
 
 async def _do_once(request: ApiRequest, handler: Handler, caller: str, key: str) -> Response[bytes]:

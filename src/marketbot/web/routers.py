@@ -8,6 +8,7 @@ from marketbot.web.admission import check_form, enter
 from marketbot.web.pages.account import account, change_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
+from marketbot.web.pages.developers import developers, operation
 from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
 from marketbot.web.pages.first_steps import first_steps
@@ -82,6 +83,8 @@ OPEN = (
     take_sign_up,
     reset,
     take_reset,
+    developers,
+    operation,
 )
 """For anybody; a form from another site is refused all the same."""
 
