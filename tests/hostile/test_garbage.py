@@ -26,7 +26,8 @@ STREAMS = ("/v1/events", "/v1/operator/events")
 ENDING = frozenset({
     "/logout", "/v1/session", "/v1/sessions", "/v1/sessions/{session_id:int}", "/profile/sessions", "/v1/tokens/{token_id:int}",
     "/v1/operator/tokens/{token_id:int}", "/profile/password", "/v1/session/password", "/second-factor/confirm", "/second-factor/end",
-    "/v1/operator/people/{person_id:int}", "/v1/operator/users/{user_id:int}",
+    "/v1/operator/people/{person_id:int}", "/operator/people/{person_id:int}", "/v1/operator/users/{user_id:int}",
+    "/operator/tokens/{token_id:int}/revoke",
 })  # fmt: skip
 """What may end the session or token that is shown: it would be fuzzed once, and all others never."""
 ANSWER_DEADLINE_S = 60.0
