@@ -11,8 +11,12 @@ from .browser import DESKTOP, PHONE, chromium, visit
 from .conftest import Console
 from .scene import PASSWORD
 
-OF_ANA = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/second-factor")
-OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/second-factor")
+OF_ANA = (
+    *("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/second-factor"),
+    *("/accounts/connect", "/accounts/connect?venue=bybit&environment=mainnet", "/accounts/1/key", "/accounts/1/disconnect"),
+    *("/accounts/2", "/close", "/profile/channels?add=discord", "/profile/tokens"),
+)
+OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/second-factor", "/operator/channels")
 OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation")
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 from litestar import Router
 
 from marketbot.web.admission import check_form, enter
-from marketbot.web.pages.account import account, change_account
+from marketbot.web.pages.account import account, change_account, change_follows
+from marketbot.web.pages.account_key import another_key, ask_disconnect, take_disconnect, take_key, test_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
+from marketbot.web.pages.channels import (
+    add_channel,
+    add_operator_channel,
+    change_channel,
+    change_operator_channel,
+    channels,
+    operator_channels,
+)
+from marketbot.web.pages.close import ask_close, take_close
+from marketbot.web.pages.connect import connect, take_connect
 from marketbot.web.pages.entrance import choose, entrance, static_file
 from marketbot.web.pages.home import home, pause
 from marketbot.web.pages.login import login, logout, take_login
@@ -18,9 +29,34 @@ from marketbot.web.pages.profile import change_profile, end_sessions, profile, t
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
 from marketbot.web.pages.signals import signals
+from marketbot.web.pages.tokens import make_token, revoke_token, tokens
 
-OF_USERS = (home, pause, accounts, account, change_account, signals, results)
-OF_STAFF = (overview, all_accounts)
+OF_USERS = (
+    home,
+    pause,
+    ask_close,
+    take_close,
+    accounts,
+    account,
+    change_account,
+    change_follows,
+    connect,
+    take_connect,
+    another_key,
+    take_key,
+    test_account,
+    ask_disconnect,
+    take_disconnect,
+    signals,
+    results,
+    channels,
+    add_channel,
+    change_channel,
+    tokens,
+    make_token,
+    revoke_token,
+)
+OF_STAFF = (overview, all_accounts, operator_channels, add_operator_channel, change_operator_channel)
 OF_PEOPLE = (
     entrance,
     logout,
