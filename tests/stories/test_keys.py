@@ -34,6 +34,10 @@ async def test_a_key_is_connected_tested_replaced_and_taken_away(place: Path) ->
             await expect(page.get_by_text("Contract: Orders and Positions")).to_be_visible()
             for way in made.world.stage.supervisor.settings.egress_addresses:
                 await expect(page.get_by_role("button", name=f"Copy {way.host}", exact=True)).to_be_visible()
+            await visitor.shoot("story-connect")
+            copying = page.get_by_role("button", name="Copy all, separated by commas")
+            await copying.click()
+            await expect(page.get_by_role("button", name="Copied")).to_be_visible()
             await page.get_by_label("Name of the account").fill("main")
             await page.get_by_label(SOURCE).check()
             await hand_over(page, key)

@@ -158,6 +158,11 @@ async def test_what_others_wrote_is_neither_markup_nor_a_formula(console: Consol
         ("/home", console.ana),
         ("/accounts", console.ana),
         ("/accounts/1", console.ana),
+        ("/accounts/1/key", console.ana),
+        ("/accounts/1/disconnect", console.ana),
+        ("/close", console.ana),
+        ("/close?account=1", console.ana),
+        ("/accounts/connect?label=%3Cscript%3Ealert(1)%3C/script%3E&venue=bybit", console.ana),
         ("/signals", console.ana),
     ):
         answer = await console.get(path, who)

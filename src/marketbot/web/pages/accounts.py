@@ -75,7 +75,7 @@ def columns_for(language: Language) -> Sequence[Column[AccountRow]]:
         Column("trading", lambda row: "paused" if row.paused else "reduce_only" if row.reduce_only else "active", "trading"),
         Column("follows", lambda row: ", ".join(row.follows)),
         Column("wallet_balance", lambda row: row.wallet_balance, "money", end=True),
-        Column("balance_read_at", lambda row: row.balance_read_at, "ago"),
+        Column("balance_read_at", lambda row: row.balance_read_at, shown=False),
         Column("account_id", lambda row: row.account_id, "number", shown=False),
     )
 

@@ -127,7 +127,8 @@
   const listen = () => {
     source = new EventSource(address);
     source.addEventListener("open", () => show("on"));
-    source.addEventListener("reset", () => { if (!first) note(["*"]); first = false; });
+    // What the page says is under way may have ended before the stream was open; the rest it has just read.
+    source.addEventListener("reset", () => { note([first ? "pending" : "*"]); first = false; });
     source.addEventListener("changed", (event) => {
       first = false;
       try { note(JSON.parse(event.data).changed); } catch { note(["*"]); }
