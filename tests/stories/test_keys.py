@@ -97,7 +97,7 @@ async def test_a_key_that_can_withdraw_is_refused_in_portuguese_on_a_phone(place
             await page.get_by_label("Nome da conta").fill("principal")
             await hand_over(page, key)
             await page.get_by_label("Sei que as ordens desta conta").check()
-            await page.get_by_role("button", name="Conectar e verificar").dblclick()
+            await page.get_by_role("button", name="Conectar e verificar").click()
             card = page.locator("#key")
             await expect(card).to_contain_text("Esta conta não está operando")
             await expect(card).to_contain_text("A chave pode retirar dinheiro da conta")

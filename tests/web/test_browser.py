@@ -102,6 +102,22 @@ async def test_what_ended_before_the_stream_was_open_is_seen(console: Console) -
         await expect(page.locator("#key .tag").first).to_have_text("Ready")
 
 
+async def test_a_form_is_sent_once_however_often_its_button_is_pressed(console: Console) -> None:
+    async with chromium() as browser, visit(browser, console.api.port, console.ana) as visitor:
+        await visitor.open("/accounts/1")
+        stopped = await visitor.page.evaluate(
+            """() => {
+                const seen = [];
+                addEventListener("submit", (event) => seen.push(event.defaultPrevented));
+                const form = document.getElementById("settings");
+                for (const _ of [1, 2]) form.requestSubmit();
+                return seen;
+            }"""
+        )
+        assert stopped == [False, True]
+        await expect(visitor.page.locator(".toast")).to_be_visible()
+
+
 async def test_a_question_is_asked_before_everything_is_paused(console: Console) -> None:
     async with chromium() as browser, visit(browser, console.api.port, console.ana) as visitor:
         page = visitor.page
