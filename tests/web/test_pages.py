@@ -31,6 +31,14 @@ OF_STAFF = (
     *("/operator", "/operator/accounts", "/profile", "/second-factor"),
     *("/operator/channels", "/operator/channels?add=slack"),
 )
+OF_ADMINISTRATION = (
+    "/operator/sources",
+    "/operator/sources/1",
+    "/operator/sources/test",
+    "/operator/policy",
+    "/operator/tokens",
+    "/operator/egress",
+)
 OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset")
 PARTS = tuple(f"/home?part={part}" for part in ("closing", "standing", "positions", "signals", "accounts"))
 OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load"))
@@ -39,7 +47,11 @@ _LOADED = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 
 
 async def test_everybody_sees_their_pages(console: Console) -> None:
-    for who, paths in ((console.ana, OF_USERS + PARTS), (console.olga, OF_STAFF + OPERATOR_PARTS), (None, OPEN)):
+    for who, paths in (
+        (console.ana, OF_USERS + PARTS),
+        (console.olga, OF_STAFF + OF_ADMINISTRATION + OPERATOR_PARTS),
+        (None, OPEN),
+    ):
         for path in paths:
             answer = await console.get(path, who)
             assert answer.status == 200, (path, answer.body[:600])

@@ -16,7 +16,7 @@ from marketbot.controls.errors import ControlRefused
 from marketbot.controls.policy import edit_policy, policy_entry
 from marketbot.domain.scope import Scope
 from marketbot.store.audit_trail import record
-from marketbot.store.policy import LIMITS, PolicyInvalid, PostgresPolicyBook, encode_policy, read_policy
+from marketbot.store.policy import LIMITS, PolicyInvalid, PostgresPolicyBook, encode_policy, policy_changed_at, read_policy
 
 NAME_CHARS_TOLD = 64
 
@@ -27,7 +27,7 @@ async def show_policy(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     async with database.connection() as connection:
         policy = await read_policy(connection)
-        changed_at = await connection.fetchval("SELECT changed_at FROM policy")
+        changed_at = await policy_changed_at(connection)
     return json_answer({"policy": encode_policy(policy), "changed_at": changed_at, "limits": _limits()})
 
 

@@ -6,25 +6,17 @@ from dataclasses import asdict
 
 from litestar import Response, Router, delete, get, post
 
-from marketbot.accounts.api_token import make_token
 from marketbot.api.admission import ApiRequest, admit, caller_of, demands, spoken_by
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
-from marketbot.api.database import Database
-from marketbot.api.identity import TokenRegister, actor_of
 from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
+from marketbot.api.token_commands import end_any_token, make_any_token
 from marketbot.api.token_wishes import WishInvalid, read_token_wish
-from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import UserId
 from marketbot.domain.scope import OPERATOR_TOKEN_SCOPES, USER_SCOPES, Scope
-from marketbot.observability.logs import logger
-from marketbot.store.audit_trail import record
-from marketbot.store.tokens import create_token, list_all_tokens, revoke_any_token, token_made
-from marketbot.store.users import read_user
-
-log = logger(__name__)
+from marketbot.store.tokens import list_all_tokens
 
 
 @get("/v1/operator/tokens", opt=demands(Scope.OPERATOR_READ))
@@ -42,7 +34,6 @@ async def show_all_tokens(request: ApiRequest) -> Response[bytes]:
 @post("/v1/operator/tokens", opt=demands(Scope.OPERATOR_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
 async def post_any_token(request: ApiRequest) -> Response[bytes]:
     """Make a token for the user that ``user_id`` names, or for operators where it is null or missing; shown this once."""
-    database: Database = request.app.state.database
     caller = caller_of(request)
     document = await read_object(request)
     if isinstance(document, Response):
@@ -55,39 +46,17 @@ async def post_any_token(request: ApiRequest) -> Response[bytes]:
         wish = read_token_wish(document, allowed, request.app.state.clock.now(), caller.expires_at)
     except WishInvalid as invalid:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))
-    token = make_token(operator=user_id is None)
-    owner = None if user_id is None else UserId(user_id)
-    async with database.connection() as connection, connection.transaction():
-        if owner is not None and await read_user(connection, owner) is None:
-            return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-        row = await create_token(connection, owner, wish.name, wish.scopes, token, wish.expires_at)
-        if row is not None:
-            await record(connection, token_made(actor_of(request), row))
-    if row is None:
-        return api_problem(ApiReason.TOKEN_LIMIT_REACHED, spoken_by(request))
-    log.info("token_made", id=row.token_id, user_id=user_id, scopes=sorted(wish.scopes), by=caller.token_id)
-    return json_answer({**asdict(row), "token": token.text}, 201)
+    made = await make_any_token(request, None if user_id is None else UserId(user_id), wish)
+    if isinstance(made, ApiReason):
+        return api_problem(made, spoken_by(request))
+    return json_answer({**asdict(made.row), "token": made.token}, 201)
 
 
 @delete("/v1/operator/tokens/{token_id:int}", opt=demands(Scope.OPERATOR_WRITE), status_code=200)
 async def delete_any_token(request: ApiRequest) -> Response[bytes]:
-    """Revoke anybody's token: here at once, in other processes within ``identity.TOKEN_AGE_S``."""
-    database: Database = request.app.state.database
-    register: TokenRegister = request.app.state.tokens
-    token_id: int = request.path_params["token_id"]
-    if not 0 < token_id <= MAX_ID:
-        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    async with database.connection() as connection, connection.transaction():
-        row = await revoke_any_token(connection, token_id)
-        if row is not None:
-            await record(
-                connection, AuditEntry(Action.TOKEN_REVOKED, actor_of(request), "token", str(token_id), {"user_id": row.user_id})
-            )
-    if row is None:
-        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
-    register.forget_token(token_id)
-    log.info("token_revoked", id=token_id, user_id=row.user_id, by=caller_of(request).token_id)
-    return json_answer(row)
+    """Revoke anybody's token."""
+    row = await end_any_token(request)
+    return api_problem(ApiReason.NOT_FOUND, spoken_by(request)) if row is None else json_answer(row)
 
 
 def operator_tokens_router() -> Router:

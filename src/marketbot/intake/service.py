@@ -105,6 +105,20 @@ class Intake:
             raise StoreAway("the source changed while its signal was taken")
         return found
 
+    async def read_test(self, delivery: Delivery) -> Signal | Refused:
+        """Return what ``receive_test`` would take a body for. Nothing is committed, nothing noted.
+
+        Raises:
+            StoreAway: what is known of sources is too old to go by.
+            NotReady: no symbol is known yet.
+        """
+        known = await self._register.read(max_age_s=0.0)
+        source = known.sources.get(delivery.source)
+        if source is None or not source.enabled:
+            return Refused(RefusalReason.SOURCE_DISABLED)
+        document = read_document(delivery.body)
+        return document if isinstance(document, Refused) else _read(source, document, known, self._clock.now())
+
     def refuse_unread(self, address: str, reason: RefusalReason) -> Refused:
         """Note a body that was not read to its end, so that nothing is known of its source."""
         refused = Refused(reason)
@@ -136,12 +150,9 @@ class Intake:
         self, delivery: Delivery, source: Source, document: Document, known: Known, now: datetime
     ) -> Receipt | Refused | None:
         """Read the signal that a body is, and commit it."""
-        signal = decode(document, now=now, window_s=known.validation_window_s, chart_interval_s=source.chart_interval_s)
+        signal = _read(source, document, known, now)
         if isinstance(signal, Refused):
             return self._refuse(delivery, source, signal, now)
-        refused = _check_symbol(source, signal, known)
-        if refused is not None:
-            return self._refuse(delivery, source, refused, now)
         # A sender may have put the path's secret into the message as well.
         kept = document.text.replace(delivery.secret, REDACTED) if delivery.secret else document.text
         return await self._ledger.accept(source, signal, kept, _digest(delivery.body))
@@ -162,6 +173,12 @@ class Intake:
         source_id = None if source is None else source.source_id
         self._refusals.record(source_id, refused, delivery.address, _digest(delivery.body), now)
         return refused
+
+
+def _read(source: Source, document: Document, known: Known, now: datetime) -> Signal | Refused:
+    """Return the signal that a body is, of an instrument that can be traded."""
+    signal = decode(document, now=now, window_s=known.validation_window_s, chart_interval_s=source.chart_interval_s)
+    return signal if isinstance(signal, Refused) else _check_symbol(source, signal, known) or signal
 
 
 def _check_symbol(source: Source, signal: Signal, known: Known) -> Refused | None:

@@ -25,6 +25,7 @@ _FIND = f"SELECT {_COLUMNS} FROM invitation WHERE sha256 = $1 AND {_WORKS}"
 _FIND_OPEN = f"SELECT {_COLUMNS} FROM invitation WHERE lower(email) = lower($1) AND {_WORKS}"
 _READ = f"SELECT {_COLUMNS} FROM invitation WHERE invitation_id = $1"
 _LIST = f"SELECT {_COLUMNS} FROM invitation WHERE invitation_id > $1 ORDER BY invitation_id LIMIT $2"
+LATEST = f"SELECT {_COLUMNS} FROM invitation WHERE invitation_id < $1 ORDER BY invitation_id DESC LIMIT $2"
 _TAKE = f"UPDATE invitation SET accepted_at = clock_timestamp() WHERE invitation_id = $1 AND {_WORKS} RETURNING 1"
 _REVOKE = f"UPDATE invitation SET revoked_at = clock_timestamp() WHERE invitation_id = $1 AND {_OPEN} RETURNING {_COLUMNS}"
 
@@ -79,6 +80,11 @@ async def read_invitation(connection: Connection, invitation_id: int) -> Invitat
 async def list_invitations(connection: Connection, after: int, limit: int) -> list[InvitationRow]:
     """Return a page of invitations by ascending id, ended ones too."""
     return [_row(row) for row in await connection.fetch(_LIST, after, limit)]
+
+
+async def latest_invitations(connection: Connection, below: int, limit: int) -> list[InvitationRow]:
+    """Return a page of invitations below an id, the newest first."""
+    return [_row(row) for row in await connection.fetch(LATEST, below, limit)]
 
 
 async def take_invitation(connection: Connection, invitation_id: int) -> bool:

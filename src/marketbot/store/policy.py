@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any
 
 from marketbot.domain.errors import MarketBotError
@@ -21,6 +23,8 @@ Document = Mapping[str, Any]
 
 _READ = "SELECT document FROM policy"
 _READ_TO_CHANGE = "SELECT document FROM policy FOR UPDATE"
+_CHANGED_AT = "SELECT changed_at FROM policy"
+_CHANGED_AT_TO_CHANGE = "SELECT changed_at FROM policy FOR UPDATE"
 _WRITE = """
 INSERT INTO policy (document) VALUES ($1)
 ON CONFLICT (only_row) DO UPDATE SET document = excluded.document, changed_at = now()
@@ -49,12 +53,27 @@ _DEFAULTS = Policy()
 _BOUND_PARTS = ("default", "low", "high")
 
 
+class PolicyFault(StrEnum):
+    """What is wrong with a setting; the sentence beside it says it in English."""
+
+    UNKNOWN = "unknown"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_WHOLE = "not_whole"
+    OUT_OF_RANGE = "out_of_range"
+    DEFAULT_OUTSIDE = "default_outside"
+    BEYOND_MARGIN = "beyond_margin"
+    ORDER_ABOVE_ACCOUNT = "order_above_account"
+    WINDOWS_CROSSED = "windows_crossed"
+    NOT_SYMBOLS = "not_symbols"
+
+
 class PolicyInvalid(MarketBotError):
     """A policy that cannot rule; ``field`` names what is wrong with it."""
 
-    def __init__(self, field: str, sentence: str) -> None:
+    def __init__(self, field: str, fault: PolicyFault, sentence: str) -> None:
         super().__init__(f"{field}: {sentence}")
         self.field = field
+        self.fault = fault
 
 
 def decode_policy(document: Document) -> Policy:
@@ -66,16 +85,39 @@ def decode_policy(document: Document) -> Policy:
     known = {field.name for field in fields(Policy)}
     for name in document:
         if name not in known:
-            raise PolicyInvalid(str(name), "there is no such setting")
+            raise PolicyInvalid(str(name), PolicyFault.UNKNOWN, "there is no such setting")
     policy = Policy(**{name: _decode_field(name, value) for name, value in document.items()})
     # A stop at the whole margin or beyond comes after the liquidation.
     if policy.stop_multiplier.high * policy.leverage.high >= WHOLE_MARGIN_PCT:
-        raise PolicyInvalid("stop_multiplier", "its highest value times the highest leverage must stay below 100 % of margin")
+        raise PolicyInvalid(
+            "stop_multiplier",
+            PolicyFault.BEYOND_MARGIN,
+            "its highest value times the highest leverage must stay below 100 % of margin",
+        )
     if policy.max_order_notional > policy.max_account_notional:
-        raise PolicyInvalid("max_order_notional", "one order may not be worth more than an account may hold")
+        raise PolicyInvalid(
+            "max_order_notional", PolicyFault.ORDER_ABOVE_ACCOUNT, "one order may not be worth more than an account may hold"
+        )
     if policy.execution_window_s < policy.validation_window_s:
-        raise PolicyInvalid("execution_window_s", "it may not end before the validation window")
+        raise PolicyInvalid("execution_window_s", PolicyFault.WINDOWS_CROSSED, "it may not end before the validation window")
     return policy
+
+
+def policy_faults(document: Document) -> list[PolicyInvalid]:
+    """Return what is wrong with a document, each setting looked at by itself; only where all are well, with the whole."""
+    found = []
+    for name, value in document.items():
+        if any(field.name == name for field in fields(Policy)):
+            try:
+                _decode_field(name, value)
+            except PolicyInvalid as invalid:
+                found.append(invalid)
+    if not found:
+        try:
+            decode_policy(document)
+        except PolicyInvalid as invalid:
+            found.append(invalid)
+    return found
 
 
 def encode_policy(policy: Policy) -> dict[str, Any]:
@@ -87,6 +129,12 @@ async def read_policy(connection: Connection) -> Policy:
     """Return the policy in force; the defaults where the operator never set one."""
     document = await connection.fetchval(_READ)
     return _DEFAULTS if document is None else decode_policy(document)
+
+
+async def policy_changed_at(connection: Connection, *, to_change: bool = False) -> datetime | None:
+    """Return when the policy was changed last, None for never; ``to_change`` keeps others from changing it until the transaction ends."""
+    found: datetime | None = await connection.fetchval(_CHANGED_AT_TO_CHANGE if to_change else _CHANGED_AT)
+    return found
 
 
 async def change_policy(connection: Connection, changes: Document) -> tuple[Policy, Policy]:
@@ -135,10 +183,10 @@ def _decode_field(name: str, value: Any) -> Any:
 
 def _decode_bound(name: str, value: Any, default: Bound) -> Bound:
     if not isinstance(value, Mapping):
-        raise PolicyInvalid(name, "needs an object with default, low and high")
+        raise PolicyInvalid(name, PolicyFault.NOT_A_NUMBER, "needs an object with default, low and high")
     for part in value:
         if part not in _BOUND_PARTS:
-            raise PolicyInvalid(f"{name}.{part}", "there is no such part; give default, low or high")
+            raise PolicyInvalid(f"{name}.{part}", PolicyFault.UNKNOWN, "there is no such part; give default, low or high")
     bound = Bound(
         **{
             part: _decode_number(name, value[part], f".{part}") if part in value else getattr(default, part)
@@ -146,7 +194,7 @@ def _decode_bound(name: str, value: Any, default: Bound) -> Bound:
         }
     )
     if not bound.low <= bound.default <= bound.high:
-        raise PolicyInvalid(name, "the default must lie between low and high")
+        raise PolicyInvalid(name, PolicyFault.DEFAULT_OUTSIDE, "the default must lie between low and high")
     if name in ("max_positions", "cooldown_min"):
         for part in _BOUND_PARTS:
             _whole(f"{name}.{part}", getattr(bound, part))
@@ -156,28 +204,28 @@ def _decode_bound(name: str, value: Any, default: Bound) -> Bound:
 def _decode_number(name: str, value: Any, part: str = "") -> Decimal:
     """Read a number that must lie within its limits; a float is refused, for it is not what was typed."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise PolicyInvalid(name + part, "needs a number, written as a string")
+        raise PolicyInvalid(name + part, PolicyFault.NOT_A_NUMBER, "needs a number, written as a string")
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise PolicyInvalid(name + part, "is not a number") from None
+        raise PolicyInvalid(name + part, PolicyFault.NOT_A_NUMBER, "is not a number") from None
     low, high = LIMITS[name]
     if not number.is_finite() or not low <= number <= high:
-        raise PolicyInvalid(name + part, f"must lie between {plain(low)} and {plain(high)}")
+        raise PolicyInvalid(name + part, PolicyFault.OUT_OF_RANGE, f"must lie between {plain(low)} and {plain(high)}")
     return number
 
 
 def _decode_symbols(name: str, value: Any) -> frozenset[Symbol]:
     if not isinstance(value, list | tuple | frozenset) or not all(isinstance(symbol, str) and symbol for symbol in value):
-        raise PolicyInvalid(name, "needs a list of symbols")
+        raise PolicyInvalid(name, PolicyFault.NOT_SYMBOLS, "needs a list of symbols")
     if len(value) > RESTRICTED_SYMBOLS_MAX:
-        raise PolicyInvalid(name, f"takes at most {RESTRICTED_SYMBOLS_MAX} symbols")
+        raise PolicyInvalid(name, PolicyFault.NOT_SYMBOLS, f"takes at most {RESTRICTED_SYMBOLS_MAX} symbols")
     return frozenset(Symbol(symbol) for symbol in value)
 
 
 def _whole(name: str, number: Decimal) -> int:
     if number != number.to_integral_value():
-        raise PolicyInvalid(name, "must be a whole number")
+        raise PolicyInvalid(name, PolicyFault.NOT_WHOLE, "must be a whole number")
     return int(number)
 
 

@@ -38,6 +38,10 @@ INSERT INTO api_token (user_id, name, scopes, sha256, prefix, expires_at) VALUES
 """
 _LIST_OWN = f"SELECT {_COLUMNS} FROM api_token WHERE user_id = $1 AND token_id > $2 ORDER BY token_id LIMIT $3"
 _LIST_ALL = f"SELECT {_COLUMNS} FROM api_token WHERE token_id > $1 ORDER BY token_id LIMIT $2"
+LATEST = f"""
+SELECT {_COLUMNS} FROM api_token WHERE token_id < $1 AND ($2::boolean IS NULL OR (user_id IS NULL) = $2)
+ORDER BY token_id DESC LIMIT $3
+"""
 _REVOKE_OWN = f"""
 UPDATE api_token SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE token_id = $1 AND user_id = $2 RETURNING {_COLUMNS}
 """
@@ -112,6 +116,11 @@ async def list_own_tokens(connection: Connection, user_id: UserId, after: int, l
 async def list_all_tokens(connection: Connection, after: int, limit: int) -> list[TokenRow]:
     """Return a page of everybody's tokens by ascending id; the operator's view."""
     return [_row(row) for row in await connection.fetch(_LIST_ALL, after, limit)]
+
+
+async def latest_tokens(connection: Connection, below: int, limit: int, *, of_operators: bool | None) -> list[TokenRow]:
+    """Return a page of tokens below an id, the newest first: the operators', the users' (False), or everybody's (None)."""
+    return [_row(row) for row in await connection.fetch(LATEST, below, of_operators, limit)]
 
 
 async def revoke_own_token(connection: Connection, user_id: UserId, token_id: int) -> TokenRow | None:

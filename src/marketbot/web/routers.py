@@ -19,16 +19,25 @@ from marketbot.web.pages.channels import (
 )
 from marketbot.web.pages.close import ask_close, take_close
 from marketbot.web.pages.connect import connect, take_connect
+from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
+from marketbot.web.pages.first_steps import first_steps
 from marketbot.web.pages.home import home, pause
+from marketbot.web.pages.invitations import invitations, send_invitation, withdraw_invitation
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
+from marketbot.web.pages.operator_tokens import end_operator_token, make_operator_token, operator_tokens
 from marketbot.web.pages.overview import overview
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
+from marketbot.web.pages.people import change_person, people, person, send_reset_link
+from marketbot.web.pages.policy import alter_policy, policy
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
+from marketbot.web.pages.signal_test import signal_test, take_signal_test
 from marketbot.web.pages.signals import signals
+from marketbot.web.pages.source import alter_source, give_secret, source
+from marketbot.web.pages.sources import add_source, sources
 from marketbot.web.pages.tokens import make_token, revoke_token, tokens
 
 OF_USERS = (
@@ -57,6 +66,30 @@ OF_USERS = (
     revoke_token,
 )
 OF_STAFF = (overview, all_accounts, operator_channels, add_operator_channel, change_operator_channel)
+OF_ADMINISTRATION = (
+    sources,
+    add_source,
+    source,
+    alter_source,
+    give_secret,
+    people,
+    person,
+    change_person,
+    send_reset_link,
+    invitations,
+    send_invitation,
+    withdraw_invitation,
+    operator_tokens,
+    make_operator_token,
+    end_operator_token,
+    egress,
+    policy,
+    alter_policy,
+    signal_test,
+    take_signal_test,
+    first_steps,
+)
+"""Staff's too: each demands the scope of what it changes."""
 OF_PEOPLE = (
     entrance,
     logout,
@@ -92,7 +125,12 @@ OPEN = (
 def web_routers() -> list[Router]:
     """Return the routers of the console. Of those behind ``enter`` each page says in its options who comes in."""
     return [
-        Router(path="/", route_handlers=[*OF_USERS, *OF_STAFF, *OF_PEOPLE], before_request=enter, include_in_schema=False),
+        Router(
+            path="/",
+            route_handlers=[*OF_USERS, *OF_STAFF, *OF_ADMINISTRATION, *OF_PEOPLE],
+            before_request=enter,
+            include_in_schema=False,
+        ),
         Router(path="/", route_handlers=list(OPEN), before_request=check_form, include_in_schema=False),
         Router(path="/", route_handlers=[static_file], include_in_schema=False),
     ]

@@ -10,11 +10,12 @@ from typing import Any
 
 from litestar import Response, get
 
-from marketbot.api.admission import ApiRequest, demands
+from marketbot.api.admission import ApiRequest, caller_of, demands
 from marketbot.api.database import Database
 from marketbot.domain.lane import Lane
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.scope import Scope
+from marketbot.store.first_steps import read_set_up
 from marketbot.store.overview import (
     Load,
     SignalProgress,
@@ -27,6 +28,7 @@ from marketbot.store.pool import Connection
 from marketbot.store.switches import list_switches
 from marketbot.web.errors import error_page
 from marketbot.web.page import part, seen_by, show
+from marketbot.web.pages.first_steps import open_steps
 from marketbot.web.viewer import Viewer
 from marketbot.workers.memory import MIB, resident_bytes
 
@@ -94,8 +96,12 @@ async def overview(request: ApiRequest) -> Response[bytes]:
     if wanted and wanted not in PARTS:
         return error_page(request, 404)
 
+    guided = not wanted and Scope.SOURCES_WRITE in caller_of(request).scopes
+
     async def read(connection: Connection) -> dict[str, Any]:
         facts: dict[str, Any] = {}
+        if not wanted:
+            facts["steps"] = open_steps(await read_set_up(connection), mails=request.app.state.mails) if guided else []
         for name in (wanted,) if wanted else PARTS:
             facts |= await _READERS[name](connection, viewer)
         return facts
