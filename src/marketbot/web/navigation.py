@@ -25,12 +25,12 @@ PLACES = (
     Place("accounts", "/accounts", Scope.ACCOUNTS_READ),
     Place("overview", "/operator", Scope.OPERATOR_READ),
     Place("all_accounts", "/operator/accounts", Scope.OPERATOR_READ),
-    Place("channels", "/operator/channels", Scope.OPERATOR_READ),
     Place("sources", "/operator/sources", Scope.OPERATOR_READ),
     Place("policy", "/operator/policy", Scope.OPERATOR_READ),
     Place("people", "/operator/people", Scope.AUDIT_READ),
     Place("operator_tokens", "/operator/tokens", Scope.OPERATOR_READ),
     Place("egress", "/operator/egress", Scope.OPERATOR_READ),
+    Place("channels", "/operator/channels", Scope.OPERATOR_READ),
 )
 
 
