@@ -6,7 +6,7 @@ ONLY   ?=
 ARGS   ?=
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: demo system-packages test drill bench lint types contracts check lock clean install console-assets
+.PHONY: demo system-packages test drill bench lint types contracts check lock clean install console-assets client
 
 demo: $(VENV)/.installed
 	$(BIN)/marketbot demo $(ARGS)
@@ -51,6 +51,10 @@ $(VENV)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml web/
 # The console's scripts, from npm by their pinned digests; `make install` does it too.
 console-assets: $(VENV)/.installed
 	$(BIN)/python web/console_assets.py
+
+# The typed client's modules, from the API's document; a test holds them against it.
+client: $(VENV)/.installed
+	$(BIN)/python -m tools.write_client
 
 lock: $(VENV)/.installed
 	$(LOCK) pyproject.toml -o requirements/runtime.txt

@@ -10,6 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from bench.accounts_page import measure_accounts_page
 from bench.crowd import measure_crowd
 from bench.disk import measure_disk
 from bench.door import measure_door
@@ -28,8 +29,9 @@ OF_EXECUTORS = ("two_executors", "takeover")
 OF_DISK = ("wal_per_account", "disk_per_account")
 OF_DOOR = ("p95_under_flood",)
 OF_CROWD = ("crowd_p95", "crowd_errors", "streams_held", "streams_p95", "users_held")
+OF_ACCOUNTS = ("accounts_page", "accounts_csv")
 OF_SOAK = ("memory_all_processes", "memory_slope")
-TOGETHER = (OF_WIRE, OF_1K, OF_10K, OF_HUNG, OF_EXECUTORS, OF_DISK, OF_DOOR, OF_CROWD, OF_SOAK)
+TOGETHER = (OF_WIRE, OF_1K, OF_10K, OF_HUNG, OF_EXECUTORS, OF_DISK, OF_DOOR, OF_CROWD, OF_ACCOUNTS, OF_SOAK)
 """Rows that one measurement fills."""
 NAMES = tuple(name for names in TOGETHER for name in names)
 CCXT_US_ASSUMED = 600.0
@@ -66,6 +68,8 @@ def _measure(wanted: set[str]) -> list[Row]:
         rows += asyncio.run(measure_disk(4_000))
     if wanted & {*OF_DOOR}:
         rows += asyncio.run(measure_door())
+    if wanted & {*OF_ACCOUNTS}:
+        rows += asyncio.run(measure_accounts_page())
     if wanted & {*OF_SOAK}:
         rows += asyncio.run(measure_soak())
     if wanted & {*OF_CROWD}:

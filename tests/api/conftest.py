@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+from tests.api.promise import breaches
 
 from marketbot.api.server import serve
 from marketbot.domain.ids import Symbol
@@ -51,7 +52,7 @@ class Api:
                 writer.write(request)
                 with contextlib.suppress(ConnectionError):
                     await writer.drain()
-                return await read_answer(reader)
+                return await read_answer(reader, bodiless=request.startswith(b"HEAD "))
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
@@ -61,7 +62,9 @@ class Api:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", "connection: close"]
         lines += [f"{name}: {value}" for name, value in named.items()]
-        return await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        answer = await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        assert breaches(method, path, answer.status, answer.headers.get("content-type", ""), answer.body) == []
+        return answer
 
     async def post(self, body: bytes, *, source: str = "room", secret: str | None = SECRET, **headers: str) -> Answer:
         path = f"/v1/webhook/{source}" + ("" if secret is None else f"/{secret}")
@@ -81,11 +84,11 @@ class Api:
             await connection.close()
 
 
-async def read_answer(reader: asyncio.StreamReader) -> Answer:
+async def read_answer(reader: asyncio.StreamReader, *, bodiless: bool = False) -> Answer:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     status, *lines = head.split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    body = b"" if bodiless else await reader.readexactly(int(headers.get("content-length", 0)))
     return Answer(int(status.split(" ")[1]), headers, body)
 
 

@@ -40,7 +40,7 @@ async def furnished(api: Api) -> None:
 async def test_a_signal_is_counted_by_outcome_and_reason(api: Api) -> None:
     await furnished(api)
     answer = await api.get("/v1/signals/1")
-    assert answer.status == 200
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     assert answer.json["simulated"] is True
     signal = answer.json["signal"]
     assert (signal["source"], signal["action"], signal["symbol"], signal["price"]) == ("room", "open_long", "BTCUSDT", "100")
@@ -72,6 +72,8 @@ async def test_what_is_not_there_and_what_cannot_be_asked(api: Api) -> None:
     assert (await api.get("/v1/signals/0")).status == 404
     assert (await api.get("/v1/signals/99999999999999999999")).status == 404
     assert (await api.get("/v1/signals/x")).status == 404
+    for number in ("0", "99999999999999999999", "x"):
+        assert (await api.get(f"/v1/signals/{number}/accounts")).status == 404
     for query in ("limit=0", "limit=501", "limit=x", "after=-1", "limit=1e9", "after=99999999999999999999"):
         answer = await api.get(f"/v1/signals/1/accounts?{query}")
         assert (answer.status, answer.json["reason"]) == (400, "PARAMETER_INVALID")

@@ -70,6 +70,8 @@ class Installation:
     """The engine started last."""
     engines: list[asyncio.subprocess.Process] = field(default_factory=list)
     unprotected_limit_s: float = UNPROTECTED_LIMIT_S
+    engine_settings: dict[str, str] = field(default_factory=dict, repr=False)
+    """What a drill sets otherwise for the engines it starts."""
     _bodies: count[int] = field(default_factory=count)
 
     async def start_engine(self, *program: str) -> None:
@@ -82,6 +84,7 @@ class Installation:
             "MARKETBOT_EGRESS_ADDRESSES": ",".join(f"127.0.0.{2 + number}" for number in range(EGRESSES)),
             "MARKETBOT_METRICS_PORT": "0",
             "MARKETBOT_LOG_LEVEL": "warning",
+            **self.engine_settings,
         }
         with (self.directory / "engine.log").open("ab") as log:
             self.engine = await asyncio.create_subprocess_exec(

@@ -31,7 +31,7 @@ from marketbot.store.switches import CONTROL_CHANNEL
 from .crowd import settle_crowd
 from .faces import Faces, faces_of
 
-OPEN = {("GET", "/health/live"), ("GET", "/health/ready")}
+OPEN = {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/v1/openapi.json")}
 BY_SOURCE = {("POST", "/v1/webhook/{source:str}"), ("POST", "/v1/webhook/{source:str}/{secret:str}")}
 """Behind a source's own secret."""
 BY_PASSWORD_OR_LINK = {
@@ -150,7 +150,9 @@ async def own_tokens(faces: Faces) -> None:
 
 
 async def new_token(faces: Faces) -> None:
-    made = await faces.ask("POST", "/v1/tokens", faces.rui, {"name": "x", "scopes": ["orders:read"], "user_id": 1})
+    wish = {"name": "x", "scopes": ["orders:read"]}
+    assert (await faces.ask("POST", "/v1/tokens", faces.rui, wish | {"user_id": 1})).status == 422
+    made = await faces.ask("POST", "/v1/tokens", faces.rui, wish)
     assert (made.status, made.json["user_id"]) == (201, 2)
 
 

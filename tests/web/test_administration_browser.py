@@ -105,8 +105,8 @@ async def test_what_is_shown_once_is_for_everybody_and_copied(console: Console) 
                 await page.get_by_role("button", name=texts["make"]).click()
                 secret = page.locator("#secret")
                 await expect(secret).to_be_visible()
-                await page.locator("button[data-copy=url]").click()
-                await expect(page.locator("button[data-copy=url] span").first).to_have_text(texts["copied"])
+                await page.locator("button[data-copy-from=url]").click()
+                await expect(page.locator("button[data-copy-from=url] span").first).to_have_text(texts["copied"])
                 copied = await page.evaluate("navigator.clipboard.readText()")
                 assert copied.endswith(f"/v1/webhook/breakout-{scheme}/{await secret.text_content()}")
                 await look(visitor, "admin", "/source-secret", scheme)
@@ -131,6 +131,20 @@ async def test_what_is_shown_once_is_for_everybody_and_copied(console: Console) 
                 await page.get_by_role("button", name=texts["look"]).click()
                 await expect(page.locator("button.danger").first).to_be_visible()
                 await look(visitor, "admin", "/test-confirm", scheme)
+
+
+async def test_a_text_is_copied_where_a_page_has_no_clipboard(console: Console) -> None:
+    """Over plain http a browser gives a page none."""
+    admin = (await give_staff(console.store))[Role.ADMIN]
+    async with chromium() as browser, visit(browser, console.api.port, admin) as visitor:
+        page = visitor.page
+        await page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', {value: undefined})")
+        await visitor.open("/operator/sources/1")
+        await page.get_by_role("button", name="Copy An indicator's alert that opens a short").click()
+        field = page.get_by_label("Sends from")
+        await field.fill("")
+        await page.keyboard.press("Control+V")
+        assert await field.input_value() == await page.locator("#message-open_short").text_content()
 
 
 TEXTS_EN = {

@@ -19,7 +19,7 @@ OF_ANA = (
     *("/accounts/2", "/close", "/profile/channels?add=discord", "/profile/tokens"),
 )
 OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/second-factor", "/operator/channels")
-OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation")
+OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation", "/developers", "/developers/connect_account")
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 
 

@@ -39,7 +39,7 @@ OF_ADMINISTRATION = (
     "/operator/tokens",
     "/operator/egress",
 )
-OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset")
+OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset", "/developers", "/developers/connect_account")
 PARTS = tuple(f"/home?part={part}" for part in ("closing", "standing", "positions", "signals", "accounts"))
 OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load"))
 FIRST_LOAD_MAX_BYTES = 350_000

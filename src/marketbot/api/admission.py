@@ -133,6 +133,11 @@ async def _over_a_limit(request: ApiRequest, caller: Caller) -> Response[bytes] 
     return await limit(request, TOKEN_READS, str(caller.token_id))
 
 
+def path_of(request: ApiRequest) -> str:
+    """Return the path that was asked for. Not by ``request.url``: that reads the Host header, and fails where it names no port."""
+    return request.scope["path"]
+
+
 def caller_of(request: ApiRequest) -> Caller:
     caller: Caller = request.state.caller
     return caller

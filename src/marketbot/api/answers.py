@@ -12,7 +12,8 @@ from litestar import Response
 from marketbot.api.paging import write_cursor
 from marketbot.domain.money import plain
 
-HEADERS = {"Cache-Control": "no-store"}
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Of every answer, refusals too: nobody keeps it, and nobody takes it for anything but what it says it is."""
 
 
 def json_answer(document: object, status: int = 200) -> Response[bytes]:

@@ -26,6 +26,7 @@ from marketbot.api.limits import AddressLimit
 from marketbot.api.live_hub import LiveHub
 from marketbot.api.newcomers import newcomers_router
 from marketbot.api.notices import notices_router
+from marketbot.api.openapi import show_document
 from marketbot.api.operator import operator_router
 from marketbot.api.operator_audit import operator_audit_router
 from marketbot.api.operator_channels import operator_channels_router
@@ -146,6 +147,7 @@ def create_app(
             receive_signal,
             live,
             ready,
+            show_document,
             operator_router(),
             operator_users_router(),
             operator_tokens_router(),

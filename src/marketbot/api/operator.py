@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from litestar import Request, Response, Router, get
 from litestar.datastructures import State
 
 from marketbot.api.admission import admit, demands
+from marketbot.api.answers import json_answer
 from marketbot.api.database import Database
 from marketbot.api.languages import language
 from marketbot.api.operator_jobs import drop_dead, read_dead, retry_dead
@@ -47,7 +47,7 @@ async def read_signal(request: OperatorRequest) -> Response[bytes]:
         simulated = await connection.fetchval("SELECT profile = 'simulation' FROM installation")
     if found is None:
         return api_problem(ApiReason.NOT_FOUND, _spoken(request))
-    return _json({"simulated": bool(simulated), "signal": found})
+    return json_answer({"simulated": bool(simulated), "signal": found})
 
 
 @get("/v1/signals/{signal_id:int}/accounts", opt=demands(Scope.OPERATOR_READ))
@@ -59,8 +59,10 @@ async def read_signal_accounts(request: OperatorRequest) -> Response[bytes]:
     limit = _number(request.query_params.get("limit", str(PAGE_DEFAULT)))
     if not 1 <= limit <= MAX_PAGE:
         return api_problem(ApiReason.PARAMETER_INVALID, spoken, f"limit lies between 1 and {MAX_PAGE}")
-    if not (0 < signal_id <= MAX_ID and 0 <= after <= MAX_ID):
-        return api_problem(ApiReason.PARAMETER_INVALID, spoken, "ids are positive and at most 2^63-1")
+    if not 0 <= after <= MAX_ID:
+        return api_problem(ApiReason.PARAMETER_INVALID, spoken, "after is an account's number")
+    if not 0 < signal_id <= MAX_ID:
+        return api_problem(ApiReason.NOT_FOUND, spoken)
     database: Database = request.app.state.database
 
     async def read(connection: Connection) -> tuple[list[SignalAccount], bool]:
@@ -70,7 +72,7 @@ async def read_signal_accounts(request: OperatorRequest) -> Response[bytes]:
     page, simulated = await database.reads.read(read)
     next_after = page[-1].account_id if len(page) == limit else None
     accounts = [_account(account, spoken) for account in page]
-    return _json({"simulated": bool(simulated), "accounts": accounts, "next_after": next_after})
+    return json_answer({"simulated": bool(simulated), "accounts": accounts, "next_after": next_after})
 
 
 def _account(account: SignalAccount, spoken: Language) -> dict[str, Any]:
@@ -80,10 +82,6 @@ def _account(account: SignalAccount, spoken: Language) -> dict[str, Any]:
 def _number(text: str) -> int:
     """Return -1, which no parameter may be, for what is no number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else -1
-
-
-def _json(document: object) -> Response[bytes]:
-    return Response(orjson.dumps(document, default=str), media_type="application/json")
 
 
 def _spoken(request: OperatorRequest) -> Language:

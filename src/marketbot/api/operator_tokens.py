@@ -13,7 +13,7 @@ from marketbot.api.lists import everybodys_page
 from marketbot.api.paging import MAX_ID, IdKey
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.token_commands import end_any_token, make_any_token
-from marketbot.api.token_wishes import WishInvalid, read_token_wish
+from marketbot.api.token_wishes import FIELDS, WishInvalid, read_token_wish
 from marketbot.domain.ids import UserId
 from marketbot.domain.scope import OPERATOR_TOKEN_SCOPES, USER_SCOPES, Scope
 from marketbot.store.tokens import list_all_tokens
@@ -43,7 +43,7 @@ async def post_any_token(request: ApiRequest) -> Response[bytes]:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), "user_id is the number of a user")
     allowed = caller.scopes & OPERATOR_TOKEN_SCOPES if user_id is None else USER_SCOPES
     try:
-        wish = read_token_wish(document, allowed, request.app.state.clock.now(), caller.expires_at)
+        wish = read_token_wish(document, allowed, request.app.state.clock.now(), caller.expires_at, FIELDS | {"user_id"})
     except WishInvalid as invalid:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))
     made = await make_any_token(request, None if user_id is None else UserId(user_id), wish)

@@ -45,6 +45,8 @@ async def post_user(request: ApiRequest) -> Response[bytes]:
     if isinstance(document, Response):
         return document
     try:
+        if document.keys() != {"name"}:
+            raise WishInvalid("a user is made of a name alone")
         name = read_name(document)
     except WishInvalid as invalid:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), str(invalid))

@@ -11,6 +11,7 @@ from enum import StrEnum
 import orjson
 from litestar import Response
 
+from marketbot.api.answers import HEADERS
 from marketbot.domain.gcra import US
 from marketbot.domain.limits import Verdict
 from marketbot.domain.reason_texts import refusal_text
@@ -325,6 +326,19 @@ _API_TEXT = {
 }
 
 
+def status_of(reason: ApiReason | RefusalReason) -> int:
+    """Return the status that a reason is answered with."""
+    return _API_STATUS[reason] if isinstance(reason, ApiReason) else _REFUSAL_STATUS[reason]
+
+
+def title_of(reason: ApiReason | RefusalReason, spoken: Language) -> str:
+    """Return a reason in words."""
+    if isinstance(reason, RefusalReason):
+        return refusal_text(reason, spoken)
+    english, portuguese = _API_TEXT[reason]
+    return english if spoken is Language.EN else portuguese
+
+
 def refusal_problem(refused: Refused, spoken: Language) -> Response[bytes]:
     """Answer a refused delivery."""
     headers = {} if refused.limit is None else limit_headers(refused.limit)
@@ -358,11 +372,11 @@ def limit_problem(verdict: Verdict, spoken: Language) -> Response[bytes]:
 
 
 def limit_headers(verdict: Verdict) -> dict[str, str]:
-    """Say how a limit stands, as draft-ietf-httpapi-ratelimit-headers does: q in w seconds; r remain, t seconds until there are more."""
+    """Say how a limit stands, as draft-ietf-httpapi-ratelimit-headers does: q in w seconds; r remain, one more within t seconds."""
     name, rate = verdict.limit.name.value, verdict.limit.rate
     headers = {
         "RateLimit-Policy": f'"{name}";q={rate.burst};w={-(-rate.window_us // US)}',
-        "RateLimit": f'"{name}";r={verdict.remaining};t={verdict.retry_after_s}',
+        "RateLimit": f'"{name}";r={verdict.remaining};t={verdict.more_in_s}',
     }
     if not verdict.allowed:
         headers["Retry-After"] = str(verdict.retry_after_s)
@@ -379,7 +393,12 @@ def _problem(
 ) -> Response[bytes]:
     document: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "reason": reason.value}
     if detail:
-        document["detail"] = detail
+        document["detail"] = _written(detail)
     if errors:
-        document["errors"] = [dict(error) for error in errors]
-    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+        document["errors"] = [{name: _written(text) for name, text in error.items()} for error in errors]
+    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=HEADERS | headers)
+
+
+def _written(text: str) -> str:
+    """Return a text that can be sent: a field's name may hold half a surrogate pair, which JSON can spell and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()

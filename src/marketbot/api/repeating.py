@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from litestar import Response
 from litestar.exceptions import ClientException, HTTPException
 
-from marketbot.api.admission import ApiRequest, caller_of, spoken_by
+from marketbot.api.admission import ApiRequest, caller_of, path_of, spoken_by
 from marketbot.api.answers import HEADERS
 from marketbot.api.bodies import BODY_TIMEOUT_S
 from marketbot.api.database import Database
@@ -29,6 +29,7 @@ from marketbot.store.idempotency import Answered, Standing, claim_key, forget_ke
 
 KEY_HEADER = "idempotency-key"
 MAX_KEY_CHARS = 255
+_MARK = "is_once"
 _REASONS = {
     Standing.IN_PROGRESS: ApiReason.COMMAND_IN_PROGRESS,
     Standing.OTHER_REQUEST: ApiReason.KEY_REUSED,
@@ -53,7 +54,13 @@ def once(handler: Handler) -> Handler:
             return api_problem(ApiReason.PARAMETER_INVALID, spoken_by(request), "Idempotency-Key has 1 to 255 plain characters")
         return await _do_once(request, handler, _name(caller_of(request)), key)
 
+    setattr(wrapped, _MARK, True)
     return wrapped
+
+
+def is_once(handler: object) -> bool:
+    """Tell whether a route honours the header."""
+    return getattr(handler, _MARK, False)
 
 
 async def _do_once(request: ApiRequest, handler: Handler, caller: str, key: str) -> Response[bytes]:
@@ -90,7 +97,8 @@ async def _digest(request: ApiRequest) -> bytes | None:
             body = await request.body()
     except (HTTPException, ClientException, TimeoutError):
         return None
-    return hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body).digest()
+    asked = f"{request.method} {path_of(request)}?".encode() + request.scope["query_string"]
+    return hashlib.sha256(asked + b"\n" + body).digest()
 
 
 def _read_key(text: str) -> str | None:

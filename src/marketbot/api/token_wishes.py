@@ -10,6 +10,8 @@ from typing import Any
 from marketbot.domain.scope import Scope, read_scopes
 
 MAX_NAME_CHARS = 100
+NAME_CHARS_TOLD = 64
+FIELDS = frozenset({"name", "scopes", "expires_at"})
 MAX_LIFE = timedelta(days=3_660)
 
 
@@ -36,7 +38,13 @@ def read_name(document: Mapping[str, Any]) -> str:
     return name.strip()
 
 
-def read_token_wish(document: Mapping[str, Any], allowed: frozenset[Scope], now: datetime, latest: datetime | None) -> TokenWish:
+def read_token_wish(
+    document: Mapping[str, Any],
+    allowed: frozenset[Scope],
+    now: datetime,
+    latest: datetime | None,
+    known: frozenset[str] = FIELDS,
+) -> TokenWish:
     """Read ``name``, ``scopes`` and ``expires_at`` (ISO 8601 with an offset, or none for never).
 
     ``allowed`` are the scopes that may be given; ``latest`` is when the asking token ends, which the new one may not outlive.
@@ -44,6 +52,9 @@ def read_token_wish(document: Mapping[str, Any], allowed: frozenset[Scope], now:
     Raises:
         WishInvalid: a field is missing, malformed, or asks for too much.
     """
+    # A name that is misspelt may have meant less than a token that never ends.
+    if unknown := document.keys() - known:
+        raise WishInvalid(f"a token takes no {min(unknown)[:NAME_CHARS_TOLD]}")
     name = read_name(document)
     scopes = read_scopes(document.get("scopes"), allowed)
     if scopes is None:

@@ -6,12 +6,13 @@ import asyncio
 import time
 from typing import Any
 
-import orjson
 from litestar import Request, Response, post
 from litestar.datastructures import State
 from litestar.exceptions import ClientException, HTTPException
 
+from marketbot.api.answers import json_answer
 from marketbot.api.languages import language
+from marketbot.api.limits import note_limit
 from marketbot.api.peer import Network, caller_address
 from marketbot.api.problems import ApiReason, api_problem, refusal_problem
 from marketbot.api.shedding import LOAD_CLASS
@@ -86,12 +87,14 @@ async def receive_signal(request: WebhookRequest) -> Response[bytes]:
     if isinstance(found, Refused):
         log.debug("signal_refused", reason=found.reason.value, address=address)
         return refusal_problem(found, spoken)
+    if found.limit is not None:
+        note_limit(request.scope, found.limit)
     count_accepted(repeated=found.repeated)
     log.info("signal_accepted", signal_id=found.signal_id, repeated=found.repeated)
     answer: dict[str, Any] = {"signal_id": found.signal_id, "status": "accepted"}
     if found.repeated:
         answer["duplicate"] = True
-    return Response(orjson.dumps(answer), status_code=202, media_type="application/json")
+    return json_answer(answer, 202)
 
 
 def _caller(request: WebhookRequest) -> str:

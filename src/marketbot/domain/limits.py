@@ -93,6 +93,11 @@ class Verdict:
         """Whole seconds to wait, at least one after a refusal."""
         return 0 if self.allowed else max(1, math.ceil(self.retry_after_us / US))
 
+    @property
+    def more_in_s(self) -> int:
+        """Whole seconds until there is surely one more than remains now."""
+        return math.ceil(self.limit.rate.interval_us / US) if self.allowed else self.retry_after_s
+
 
 def strictest(checks: list[Check], decisions: list[Decision]) -> Verdict:
     """Return the longest wait of what was refused, else the least that remains. One of each for every check, at least one."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from marketbot.domain.ids import SignalId, SourceId
-from marketbot.domain.limits import SOURCE_ADDRESSES, LimitName
+from marketbot.domain.limits import SOURCE_ADDRESSES, LimitName, Verdict
 from marketbot.domain.reasons import RefusalReason
 from marketbot.domain.signal import Signal
 from marketbot.intake.authenticate import check_address, check_secret, check_signature
@@ -34,10 +34,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """``repeated``: this is the id that the first delivery was answered with."""
+    """``repeated``: this is the id that the first delivery was answered with. ``limit``: how the source's stands now."""
 
     signal_id: SignalId
     repeated: bool
+    limit: Verdict | None = None
 
 
 class Ledger(Protocol):
@@ -138,13 +139,14 @@ class Intake:
             refused = document if isinstance(document, Refused) else check_secret(source, document.secret or "")
         if refused is not None or source is None:
             return self._refuse(delivery, None, refused or Refused(RefusalReason.CREDENTIAL_INVALID), now)
-        refused = await self._admit(delivery, source, counted=counted)
-        if refused is not None:
-            return self._refuse(delivery, source, refused, now)
+        verdict = await self._admit(delivery, source, counted=counted)
+        if isinstance(verdict, Refused):
+            return self._refuse(delivery, source, verdict, now)
         document = document or read_document(delivery.body)
         if isinstance(document, Refused):
-            return self._refuse(delivery, source, document, now)
-        return await self._take(delivery, source, document, known, now)
+            return self._refuse(delivery, source, replace(document, limit=verdict), now)
+        found = await self._take(delivery, source, document, known, now)
+        return None if found is None else replace(found, limit=verdict)
 
     async def _take(
         self, delivery: Delivery, source: Source, document: Document, known: Known, now: datetime
@@ -157,7 +159,8 @@ class Intake:
         kept = document.text.replace(delivery.secret, REDACTED) if delivery.secret else document.text
         return await self._ledger.accept(source, signal, kept, _digest(delivery.body))
 
-    async def _admit(self, delivery: Delivery, source: Source, *, counted: bool) -> Refused | None:
+    async def _admit(self, delivery: Delivery, source: Source, *, counted: bool) -> Refused | Verdict | None:
+        """Return why a delivery may not pass; else how its source's limit stands, where it was counted now."""
         if not source.enabled:
             return Refused(RefusalReason.SOURCE_DISABLED)
         refused = check_address(source, delivery.address)
@@ -165,7 +168,7 @@ class Intake:
             return refused
         verdict = await self._limits.take(*source_checks(source.source_id, delivery.address, source.signals_per_hour))
         if verdict.allowed:
-            return None
+            return verdict
         one = "one address" if verdict.limit.name is LimitName.SOURCE_ADDRESS else f"all addresses, {SOURCE_ADDRESSES} times over"
         return Refused(RefusalReason.RATE_LIMIT_EXCEEDED, f"{source.signals_per_hour} signals an hour from {one}", verdict)
 

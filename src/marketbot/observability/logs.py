@@ -6,6 +6,7 @@ Lines of libraries that use the standard logging go the same way.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ REDACTION = Redaction()
 MAX_FIELD_LENGTH = 8_000
 """Characters. A longer text, such as a deep traceback, is cut in the middle."""
 
+_TRACEBACKS = ("exception", "stack")
+_OF_TRACEBACKS = "\n\t"
 _NOISY = ("_granian", "granian.access", "asyncio", "httpx", "ccxt")
 
 
@@ -33,7 +36,7 @@ def configure_logs(*, level: str = "info", console: bool = False, stream: TextIO
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: Processor = structlog.dev.ConsoleRenderer(colors=False) if console else _Json()
+    renderers: list[Processor] = [_visible, structlog.dev.ConsoleRenderer(colors=False)] if console else [_Json()]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
         processors=[
@@ -41,7 +44,7 @@ def configure_logs(*, level: str = "info", console: bool = False, stream: TextIO
             structlog.processors.format_exc_info,
             _cut,
             REDACTION,
-            renderer,
+            *renderers,
         ],
     )
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -87,7 +90,20 @@ def working_on(
 
 class _Json:
     def __call__(self, _logger: Any, _method: str, event: Any) -> str:
-        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except TypeError:
+            # Half a surrogate pair, which UTF-8 cannot write, in a text that somebody sent: the line is not lost for it.
+            return json.dumps(event, default=str)
+
+
+def _visible(_logger: Any, _method: str, event: Any) -> Any:
+    """Write out what would begin a line of its own, or command the terminal; JSON does so anyway."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            kept = _OF_TRACEBACKS if name in _TRACEBACKS else ""
+            event[name] = "".join(each if each.isprintable() or each in kept else repr(each)[1:-1] for each in value)
+    return event
 
 
 def _cut(_logger: Any, _method: str, event: Any) -> Any:

@@ -26,6 +26,9 @@ from marketbot.store.pool import Connection
 from marketbot.store.second_factors import take_step, use_recovery_code
 from marketbot.store.sessions import is_known_address, revoke_session
 
+NOBODY = PersonId(0)
+"""A number that no person has."""
+
 log = logger(__name__)
 
 
@@ -39,12 +42,10 @@ async def log_in(reception: Reception, email: str, password: str, seen: Seen) ->
     if not verdict.allowed:
         return verdict
     address = read_email(email)
-    found, known = None, False
     async with reception.connect() as connection:
-        # An address that cannot be one is looked up all the same, so that it takes as long.
+        # An address that cannot be one, and a person who is not there, are looked up all the same, so that it takes as long.
         found = await find_credentials(connection, address or "nobody")
-        if found is not None:
-            known = await _is_known(connection, found.person_id, seen)
+        known = await _is_known(connection, NOBODY if found is None else found.person_id, seen)
     verdict = await reception.limits.take(Check(LOGIN_EMAIL, _counted(email_digest(address or ""), seen, known=known)))
     if not verdict.allowed:
         return verdict

@@ -6,7 +6,7 @@ import orjson
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from marketbot.api.admission import ApiRequest
+from marketbot.api.admission import ApiRequest, path_of
 from marketbot.api.paging import ParameterInvalid
 from marketbot.api.problems import ApiReason
 from marketbot.api.shedding import Overloaded
@@ -37,7 +37,7 @@ log = logger(__name__)
 
 def wants_page(request: ApiRequest) -> bool:
     """Tell whether somebody reads the answer."""
-    return not request.url.path.startswith(MACHINES) and "text/html" in request.headers.get("accept", "")
+    return not path_of(request).startswith(MACHINES) and "text/html" in request.headers.get("accept", "")
 
 
 def error_page(request: ApiRequest, status: int, kind: str = "") -> Response[bytes]:
@@ -82,5 +82,5 @@ def to_login(request: ApiRequest) -> Response[bytes]:
         answer = error_page(request, 401)
         answer.headers["HX-Redirect"] = "/login"
         return answer
-    back = request.url.path if request.method == "GET" else "/"
+    back = path_of(request) if request.method == "GET" else "/"
     return go_to(request, login_path(back))

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 
-from marketbot.api.admission import ApiRequest
+from marketbot.api.admission import ApiRequest, path_of
 from marketbot.api.database import LOOKUP_TIMEOUT_S, Database
 from marketbot.api.user_door import UserDoor
 from marketbot.domain.scope import Scope
@@ -58,7 +58,7 @@ async def show(request: ApiRequest, template: str, *, status: int = 200, **facts
         template,
         viewer=viewer,
         places=places,
-        here=current(places, request.url.path),
+        here=current(places, path_of(request)),
         said=said,
         events=_events_of(viewer),
         **facts,
@@ -78,7 +78,7 @@ def render(request: ApiRequest, template: str, *, viewer: Viewer, **facts: Any) 
     return (
         environment()
         .get_template(template)
-        .render(t=viewer.texts, f=viewer.formats, viewer=viewer, asset=assets().url, path=request.url.path, **facts)
+        .render(t=viewer.texts, f=viewer.formats, viewer=viewer, asset=assets().url, path=path_of(request), **facts)
     )
 
 

@@ -19,6 +19,7 @@ from marketbot.web.pages.channels import (
 )
 from marketbot.web.pages.close import ask_close, take_close
 from marketbot.web.pages.connect import connect, take_connect
+from marketbot.web.pages.developers import developers, operation
 from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
 from marketbot.web.pages.first_steps import first_steps
@@ -118,6 +119,8 @@ OPEN = (
     take_sign_up,
     reset,
     take_reset,
+    developers,
+    operation,
 )
 """For anybody; a form from another site is refused all the same."""
 

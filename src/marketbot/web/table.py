@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from litestar import Response
 
-from marketbot.api.admission import ApiRequest
+from marketbot.api.admission import ApiRequest, path_of
 from marketbot.api.paging import ParameterInvalid, read_cursor, write_cursor
 from marketbot.web import headers
 from marketbot.web.csv_file import write_csv
@@ -109,7 +109,7 @@ async def read_table(
     after = type(first)(*read_cursor(request.query_params, name, first))
     found = await read(after, ROWS_SHOWN + 1)
     rows = found[:ROWS_SHOWN]
-    path, kept = request.url.path, [(each.name, each.value) for each in filters if each.value]
+    path, kept = path_of(request), [(each.name, each.value) for each in filters if each.value]
     more = write_cursor(name, key_of(rows[-1])) if len(found) > ROWS_SHOWN else ""
     return Table(
         name,

@@ -1,22 +1,27 @@
-// Buttons that copy the text beside them. They are shown where the browser lets a page copy at all.
+// Buttons that copy a text for pasting elsewhere: their own (data-copy), or that of the element they name (data-copy-from).
+// Without a script they stay hidden, and the text is marked and copied by hand.
 "use strict";
 (() => {
   const SAID_MS = 2500;
-  if (!navigator.clipboard) return;
-  for (const button of document.querySelectorAll("button[data-copy]")) {
+  // Over plain http browsers give pages no clipboard; a selection that is copied works there too.
+  const select = (text) => {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "only-read";
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  };
+  for (const button of document.querySelectorAll("button[data-copy], button[data-copy-from]")) {
     button.hidden = false;
-    const label = button.querySelector("span");
+    const label = button.querySelector("span") ?? button;
     const before = label.textContent;
     button.addEventListener("click", async () => {
-      const text = document.getElementById(button.dataset.copy);
-      try {
-        await navigator.clipboard.writeText(text.value ?? text.textContent);
-        label.textContent = button.dataset.done;
-        setTimeout(() => { label.textContent = before; }, SAID_MS);
-      } catch {
-        // Refused by the browser: the text is marked, to be copied by hand.
-        getSelection().selectAllChildren(text);
-      }
+      const text = button.dataset.copy ?? document.getElementById(button.dataset.copyFrom).textContent;
+      try { await navigator.clipboard.writeText(text); } catch { select(text); button.focus(); }
+      label.textContent = button.dataset.copied;
+      setTimeout(() => { label.textContent = before; }, SAID_MS);
     });
   }
 })();

@@ -1,0 +1,218 @@
+"""Operator: desk: what may be asked for, and what is answered. Written by `make client` from the API's document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from marketbot_client.call import UNSET, Call, PagedCall, Unset, given, new_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSummary:
+    """One signal and what became of it, counted over its accounts."""
+
+    signal_id: int
+    source: str
+    action: str
+    symbol: str
+    strong: bool
+    price: Decimal | None
+    state: str
+    received_at: datetime
+    planned_at: datetime | None
+    settled_at: datetime | None
+    planned: int
+    pending: int
+    ordered: int
+    denied: dict[str, int]
+    rejected: dict[str, int]
+    lapsed: dict[str, int]
+    protected: int
+    unconfirmed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAnswer:
+    """Signal answer."""
+
+    simulated: bool
+    """true where everything is practice."""
+    signal: SignalSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegState:
+    """Where one leg's order stands."""
+
+    leg: str
+    attempt: int
+    state: str
+    client_order_id: str
+    """Our own name of the order, the same at every try."""
+    venue_order_id: str | None
+    trigger_price: Decimal | None
+    filled_qty: Decimal | None
+    average_price: Decimal | None
+    """Of what was filled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAccount:
+    """What became of one signal at one account. ``became``: denied, pending, ordered, rejected or lapsed."""
+
+    account_id: int
+    """The account's number."""
+    user_id: int
+    label: str
+    venue: str
+    environment: str
+    """``mainnet`` is real money, ``testnet`` practice."""
+    lane: int
+    became: str
+    """``denied``, ``pending``, ``ordered``, ``rejected`` or ``lapsed``."""
+    reason: str | None
+    """Why, as a word for programs."""
+    detail: str | None
+    side: str | None
+    qty: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    acked_ms: int | None
+    """Milliseconds from the signal to the venue's word about the entry."""
+    protected_ms: int | None
+    legs: tuple[LegState, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAtAccount:
+    """Signal at account."""
+
+    account: SignalAccount
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAccountsPage:
+    """``next_after`` is a number; null on the last page."""
+
+    simulated: bool
+    """true where everything is practice."""
+    accounts: tuple[SignalAtAccount, ...]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """A job as an operator sees it."""
+
+    job_id: int
+    kind: str
+    key: str | None
+    due_at: datetime
+    every: float | None
+    attempts: int
+    max_attempts: int
+    claimed_by: int | None
+    failed: str | None
+    created_at: datetime
+    done_at: datetime | None
+    dead_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsPage:
+    """Jobs page."""
+
+    simulated: bool
+    """true where everything is practice."""
+    jobs: tuple[JobRow, ...]
+    next: str | None
+    """The cursor of what follows, for ``after``; null: this was the last page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobNumber:
+    """Job number."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSignalTaken:
+    """Test signal taken."""
+
+    signal_id: int
+    repeated: bool
+    test: bool
+
+
+def show_signal(signal_id: int) -> Call[SignalAnswer]:
+    """A signal's state, and counts by outcome and reason.
+
+    Scope: ``operator:read``.
+    """
+    return Call("GET", "/v1/signals/{signal_id}", {200: SignalAnswer}, places={"signal_id": signal_id})
+
+
+def list_signal_accounts(
+    signal_id: int, *, limit: int | Unset = UNSET, after: int | Unset = UNSET
+) -> PagedCall[SignalAccountsPage, SignalAtAccount]:
+    """What became of a signal at each account, by ascending number.
+
+    Scope: ``operator:read``.
+    """
+    return PagedCall(
+        "GET",
+        "/v1/signals/{signal_id}/accounts",
+        {200: SignalAccountsPage},
+        places={"signal_id": signal_id},
+        query=given(limit=limit, after=after),
+        rows="accounts",
+        following="next_after",
+    )
+
+
+def list_dead_jobs(*, limit: int | Unset = UNSET, after: str | Unset = UNSET) -> PagedCall[JobsPage, JobRow]:
+    """Jobs that were given up, the latest first.
+
+    Scope: ``operator:read``.
+    """
+    return PagedCall(
+        "GET", "/v1/operator/jobs/dead", {200: JobsPage}, query=given(limit=limit, after=after), rows="jobs", following="next"
+    )
+
+
+def retry_job(job_id: int, *, idempotency_key: str | None = None) -> Call[JobNumber]:
+    """Let a dead letter begin anew, now.
+
+    Scope: ``jobs:write``.
+    """
+    return Call(
+        "POST", "/v1/operator/jobs/{job_id}/retry", {200: JobNumber}, places={"job_id": job_id}, key=idempotency_key or new_key()
+    )
+
+
+def drop_job(job_id: int, *, idempotency_key: str | None = None) -> Call[JobNumber]:
+    """Forget a dead letter.
+
+    Scope: ``jobs:write``.
+    """
+    return Call(
+        "POST", "/v1/operator/jobs/{job_id}/drop", {200: JobNumber}, places={"job_id": job_id}, key=idempotency_key or new_key()
+    )
+
+
+def send_test_signal(*, source: str, body: str, idempotency_key: str | None = None) -> Call[TestSignalTaken]:
+    """Send a signal in a source's name; it trades.
+
+    Scope: ``signals:write``.
+    """
+    return Call(
+        "POST",
+        "/v1/operator/signals/test",
+        {202: TestSignalTaken},
+        body=given(source=source, body=body),
+        key=idempotency_key or new_key(),
+    )
