@@ -58,8 +58,8 @@ JSON: dict[str, dict[str, Any]] = {
 }
 FORMS: dict[str, dict[str, str]] = {
     "POST /accounts/{account_id:int}/key": KEYS,
-    "POST /profile/channels/{channel_id:int}": {"act": "remove"},
-    "POST /operator/channels/{channel_id:int}": {"act": "remove"},
+    "POST /profile/channels/{channel_id:int}": {"act": "change", "language": "en"},
+    "POST /operator/channels/{channel_id:int}": {"act": "change", "language": "en"},
     "POST /accounts/{account_id:int}": {"leverage": "7", "paused": "true", "allowed_symbols": "BTCUSDT"},
     "POST /home/pause": {"account": "1", "paused": "true"},
     "POST /login": {"email": "nobody@club.example", "password": PASSWORD, "next": "/accounts"},
