@@ -162,6 +162,7 @@ class VenueOffer:
     environments: tuple[str, ...]
     passphrase: bool
     page: str
+    practice_page: str
     tick: tuple[str, ...]
     leave_empty: tuple[str, ...]
     notes: tuple[str, ...]
@@ -172,6 +173,13 @@ class VenuesAnswer:
     """Venues answer."""
 
     venues: tuple[VenueOffer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesAnswer:
+    """Names of sources that accounts may follow, the first by the alphabet."""
+
+    sources: tuple[str, ...]
 
 
 def list_accounts(*, limit: int | Unset = UNSET, after: str | Unset = UNSET) -> PagedCall[AccountsPage, AccountRow]:
@@ -250,6 +258,20 @@ def replace_key(account_id: int, *, api_key: str, api_secret: str, passphrase: s
     )
 
 
+def follow_sources(account_id: int, *, follows: Sequence[str] | str | None) -> Call[AccountAnswer]:
+    """Let an account follow exactly the sources that are named.
+
+    Scope: ``settings:write``.
+    """
+    return Call(
+        "PUT",
+        "/v1/accounts/{account_id}/follows",
+        {200: AccountAnswer},
+        places={"account_id": account_id},
+        body=given(follows=follows),
+    )
+
+
 def test_account(account_id: int) -> Call[AccountAnswer]:
     """Have the venue asked anew about the key.
 
@@ -312,3 +334,11 @@ def show_venues() -> Call[VenuesAnswer]:
     Scope: ``accounts:read``.
     """
     return Call("GET", "/v1/venues", {200: VenuesAnswer})
+
+
+def show_sources() -> Call[SourcesAnswer]:
+    """The sources that an account may follow, by name.
+
+    Scope: ``accounts:read``.
+    """
+    return Call("GET", "/v1/sources", {200: SourcesAnswer})

@@ -276,3 +276,34 @@ async def _dump(world: World) -> str:
     tables = await world.pool.fetch("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
     rows = [await world.pool.fetch(f"SELECT to_jsonb(t) AS row FROM {table['relname']} t") for table in tables]
     return "\n".join(json.dumps(row["row"]) for each in rows for row in each)
+
+
+async def test_an_account_follows_exactly_what_is_named(world: World, ana: UserId) -> None:
+    account_id = await connected(world, ana)
+
+    async def follow(names: set[str], user_id: UserId = ana) -> bool | Objection:
+        async with world.pool.acquire() as connection, connection.transaction():
+            return await onboarding.follow_sources(connection, user_id, account_id, frozenset(names))
+
+    async def followed() -> int:
+        number: int = await world.pool.fetchval("SELECT count(*) FROM follow WHERE account_id = $1", account_id)
+        return number
+
+    assert await follow({SOURCE}) is False, "it does already"
+    assert await follow(set()) is True
+    assert await followed() == 0
+    assert await follow({SOURCE, "nobody-sends-by-this"}) is Objection.SOURCE_UNKNOWN
+    stranger = UserId(await world.pool.fetchval("INSERT INTO app_user (name) VALUES ('rui') RETURNING user_id"))
+    assert await follow({SOURCE}, stranger) is Objection.NOT_FOUND
+    assert await followed() == 0
+    assert await follow({SOURCE}) is True
+    async with world.pool.acquire() as connection, connection.transaction():
+        await onboarding.disconnect(connection, ana, account_id, force=False)
+    assert await follow({SOURCE}) is Objection.DISCONNECTED
+
+
+def test_sources_are_read_by_the_rules_of_accounts() -> None:
+    assert onboarding.read_follows({"follows": ["room", "club"]}) == {"room", "club"}
+    assert onboarding.read_follows({"follows": []}) == frozenset()
+    for wrong in ({}, {"follows": ["Not a name"]}, {"follows": 7}, {"follows": [], "label": "x"}):
+        assert isinstance(onboarding.read_follows(wrong), list), wrong

@@ -21,7 +21,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 from tests.users.faces import Faces, faces_of
 
-from marketbot.api import admission, channel_commands, limits
+from marketbot.api import admission, channel_changes, limits
 from marketbot.domain.gcra import Rate
 
 from .conftest import furnish
@@ -111,7 +111,7 @@ async def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
         (admission, "USER_COMMANDS"),
         (admission, "TOKEN_READS"),
         (limits, "LOGIN"),
-        (channel_commands, "CHANNEL_CODES"),
+        (channel_changes, "CHANNEL_CODES"),
     ):
         limit = getattr(module, name)
         monkeypatch.setattr(module, name, replace(limit, rate=Rate.per(1_000_000, 60)))

@@ -15,6 +15,7 @@ KEYS = {"api_key": "k" * 40, "api_secret": "s" * 40}
 JSON: dict[str, dict[str, Any]] = {
     "PATCH /v1/accounts/{account_id:int}/settings": {"leverage": 7},
     "PUT /v1/accounts/{account_id:int}/key": KEYS,
+    "PUT /v1/accounts/{account_id:int}/follows": {"follows": []},
     "POST /v1/accounts": {"label": "another", "venue": "bybit", "environment": "testnet", **KEYS},
     "POST /v1/accounts/{account_id:int}/close": {},
     "POST /v1/positions/close": {"account_id": 1, "symbol": "BTCUSDT", "reason": "why"},
@@ -56,6 +57,9 @@ JSON: dict[str, dict[str, Any]] = {
     "POST /v1/operator/channels/{channel_id:int}/confirm": {"code": "ABCDEFGHJK"},
 }
 FORMS: dict[str, dict[str, str]] = {
+    "POST /accounts/{account_id:int}/key": KEYS,
+    "POST /profile/channels/{channel_id:int}": {"act": "change", "language": "en"},
+    "POST /operator/channels/{channel_id:int}": {"act": "change", "language": "en"},
     "POST /accounts/{account_id:int}": {"leverage": "7", "paused": "true", "allowed_symbols": "BTCUSDT"},
     "POST /home/pause": {"account": "1", "paused": "true"},
     "POST /login": {"email": "nobody@club.example", "password": PASSWORD, "next": "/accounts"},

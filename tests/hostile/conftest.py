@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marketbot.api import admission, channel_commands, limits, newcomers
+from marketbot.api import admission, channel_changes, limits, newcomers
 from marketbot.domain.gcra import Rate
 from marketbot.people import changes, login, passwords
 from marketbot.people import newcomers as people_newcomers
@@ -23,7 +23,7 @@ _LIMITS = (
     (newcomers, ("MAIL_ADDRESS",)),
     (people_newcomers, ("LOGIN_ADDRESS",)),
     (changes, ("LOGIN_ADDRESS", "SECOND_FACTOR")),
-    (channel_commands, ("CHANNEL_CODES",)),
+    (channel_changes, ("CHANNEL_CODES",)),
 )
 
 

@@ -277,6 +277,32 @@ async def new_key(faces: Faces) -> None:
     await _nobody_elses(faces, "PUT", "/v1/accounts/{}/key", {"api_key": "key-of-rui-1", "api_secret": "a-secret-key"})
 
 
+async def follows(faces: Faces) -> None:
+    async def hers() -> list[Any]:
+        return await faces.store.fetch("SELECT * FROM follow WHERE account_id = 1 ORDER BY 1")
+
+    before = await hers()
+    name = await faces.store.fetchval("SELECT name FROM source WHERE NOT internal ORDER BY source_id LIMIT 1")
+    for document in ({"follows": []}, {"follows": [name]}):
+        stolen = await faces.ask("PUT", "/v1/accounts/1/follows", faces.rui, document)
+        assert (stolen.status, stolen.body) == (
+            404,
+            (await faces.ask("PUT", "/v1/accounts/999/follows", faces.rui, document)).body,
+        )
+        assert await hers() == before
+    for wanted in ([], [name]):
+        changed = await faces.ask("PUT", "/v1/accounts/1/follows", faces.ana, {"follows": wanted})
+        assert (changed.status, changed.json["account"]["follows"]) == (200, wanted)
+
+
+async def sources(faces: Faces) -> None:
+    """What is offered is the same for everybody, by name alone."""
+    hers, his = await faces.get("/v1/sources", faces.ana), await faces.get("/v1/sources", faces.rui)
+    assert hers.json == his.json
+    assert hers.json.keys() == {"sources"}
+    assert hers.json["sources"]
+
+
 async def account_test(faces: Faces) -> None:
     await _nobody_elses(faces, "POST", "/v1/accounts/{}/test", None)
 
@@ -351,6 +377,8 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("POST", "/v1/accounts"): new_account,
     ("PUT", "/v1/accounts/{account_id:int}/key"): new_key,
     ("POST", "/v1/accounts/{account_id:int}/test"): account_test,
+    ("PUT", "/v1/accounts/{account_id:int}/follows"): follows,
+    ("GET", "/v1/sources"): sources,
     ("GET", "/v1/egress"): egress,
     ("GET", "/v1/venues"): venues,
     ("DELETE", "/v1/accounts/{account_id:int}"): gone_account,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from argon2 import PasswordHasher
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from marketbot.store.accounts import ACCOUNT_CHANNEL
 
@@ -12,17 +14,29 @@ from .conftest import Console
 from .scene import PASSWORD
 
 OF_ANA = (
-    "/home",
-    "/signals",
-    "/results",
-    "/accounts",
-    "/accounts/1",
+    *(
+        "/home",
+        "/signals",
+        "/results",
+        "/accounts",
+        "/accounts/1",
+        "/profile",
+        "/profile/privacy",
+        "/profile/passkeys",
+        "/second-factor",
+    ),
+    *("/accounts/connect", "/accounts/connect?venue=bybit&environment=mainnet", "/accounts/1/key", "/accounts/1/disconnect"),
+    *("/accounts/2", "/close", "/profile/channels?add=discord", "/profile/tokens"),
+)
+OF_OLGA = (
+    "/operator",
+    "/operator/accounts",
     "/profile",
     "/profile/privacy",
     "/profile/passkeys",
     "/second-factor",
+    "/operator/channels",
 )
-OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/profile/privacy", "/profile/passkeys", "/second-factor")
 OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation", "/keep", "/developers", "/developers/connect_account")
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 
@@ -86,6 +100,40 @@ async def test_what_changes_is_seen_on_two_open_pages_without_a_reload(console: 
         await expect(row.locator("td").nth(3)).to_have_text(str(before))
         for visitor in (hers, operators):
             assert await visitor.page.evaluate("window.kept") is True
+
+
+async def test_what_ended_before_the_stream_was_open_is_seen(console: Console) -> None:
+    """A key is checked within a second: no event may tell of it to a page that is still loading."""
+    await console.store.execute("UPDATE account SET status = 'connecting' WHERE account_id = 3")
+    async with chromium() as browser, visit(browser, console.api.port, console.ana) as visitor:
+        page, checked = visitor.page, asyncio.Event()
+
+        async def wait(route: Route) -> None:
+            await checked.wait()
+            await route.continue_()
+
+        await page.route("**/v1/events", wait)
+        await visitor.open("/accounts/3")
+        await expect(page.locator("#key")).to_contain_text("The key is being checked")
+        await console.store.execute("UPDATE account SET status = 'ready' WHERE account_id = 3")
+        checked.set()
+        await expect(page.locator("#key .tag").first).to_have_text("Ready")
+
+
+async def test_a_form_is_sent_once_however_often_its_button_is_pressed(console: Console) -> None:
+    async with chromium() as browser, visit(browser, console.api.port, console.ana) as visitor:
+        await visitor.open("/accounts/1")
+        stopped = await visitor.page.evaluate(
+            """() => {
+                const seen = [];
+                addEventListener("submit", (event) => seen.push(event.defaultPrevented));
+                const form = document.getElementById("settings");
+                for (const _ of [1, 2]) form.requestSubmit();
+                return seen;
+            }"""
+        )
+        assert stopped == [False, True]
+        await expect(visitor.page.locator(".toast")).to_be_visible()
 
 
 async def test_a_question_is_asked_before_everything_is_paused(console: Console) -> None:
@@ -161,3 +209,13 @@ async def test_pages_work_without_a_script(console: Console) -> None:
         await visitor.open("/signals")
         await page.get_by_role("link", name="Next page").click()
         await expect(page.get_by_role("link", name="First page")).to_be_visible()
+        # What cannot be undone is asked about all the same: on a page of its own.
+        await visitor.open("/home")
+        await page.get_by_role("link", name="Close BTCUSDT of Principal").click()
+        assert await console.store.fetchval("SELECT count(*) FROM control_command") == 0
+        await page.get_by_role("button", name="Close now").click()
+        await expect(page.locator("#closing")).to_contain_text("BTCUSDT")
+        await visitor.open("/accounts/connect")
+        await page.get_by_label("Bybit").check()
+        await page.get_by_role("button", name="Go on").click()
+        await expect(page.get_by_label("Secret")).to_be_visible()

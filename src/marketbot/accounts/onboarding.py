@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from marketbot.accounts.handover import PAIR_AAD, box_aad, write_content
-from marketbot.accounts.records import MAX_KEY_CHARS, AccountRecord, Problem, read_record
+from marketbot.accounts.records import MAX_KEY_CHARS, MIN_KEY_CHARS, AccountRecord, Problem, read_record
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.key_reason import KeyReason, key_text
 from marketbot.domain.reasons import Language
@@ -76,6 +76,17 @@ def read_key(document: Mapping[str, Any]) -> KeyWish | list[Problem]:
     return KeyWish(record.api_key, record.api_secret, passphrase)
 
 
+def read_follows(document: Mapping[str, Any]) -> frozenset[str] | list[Problem]:
+    """Read which sources an account is to follow from now on: all that are named, and no others."""
+    if "follows" not in document:
+        return [Problem(1, "follows", "is missing")]
+    stand_in = "-" * MIN_KEY_CHARS
+    read = _read(
+        document, frozenset({"follows"}), {"label": "a", "venue": "binance", "api_key": stand_in, "api_secret": stand_in}
+    )
+    return read if isinstance(read, list) else read[0].follows or frozenset()
+
+
 async def connect(
     connection: Connection, vault: Vault, user_id: UserId, wish: AccountWish, *, limit: int, egresses: int
 ) -> AccountId | Objection:
@@ -110,6 +121,24 @@ async def connect(
     await own_keys.follow(connection, account_id, sources)
     await _put(connection, vault, pair, user_id, account_id, fingerprint, wish.key)
     return account_id
+
+
+async def follow_sources(
+    connection: Connection, user_id: UserId, account_id: AccountId, names: frozenset[str]
+) -> bool | Objection:
+    """Let an account follow exactly these sources; False where it did already.
+
+    What a source opened stays open, with its stop and target, when the source is followed no more: its closes do not reach it then.
+    """
+    standing = await own_keys.standing(connection, user_id, account_id)
+    if standing is None:
+        return Objection.NOT_FOUND
+    if standing.disconnected:
+        return Objection.DISCONNECTED
+    sources = await own_keys.sources_by_name(connection, sorted(names))
+    if len(sources) < len(names):
+        return Objection.SOURCE_UNKNOWN
+    return await own_keys.replace_follows(connection, user_id, account_id, sources)
 
 
 async def replace_key(

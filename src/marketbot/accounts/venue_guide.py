@@ -15,13 +15,14 @@ from marketbot.domain.venue import Environment
 
 @dataclass(frozen=True, slots=True)
 class VenueGuide:
-    """``page`` is where keys are made, as a text to be read; nobody here follows it."""
+    """``page`` is where keys are made, ``practice_page`` where those of the testnet are: texts to be read; nobody here follows them."""
 
     venue: str
     name: str
     environments: tuple[Environment, ...]
     passphrase: bool
     page: str
+    practice_page: str
     permissions: tuple[Text, ...]
     forbidden: tuple[Text, ...]
     notes: tuple[Text, ...]
@@ -44,6 +45,7 @@ VENUES = (
         environments=_BOTH,
         passphrase=False,
         page="binance.com > Account > API Management",
+        practice_page="demo.binance.com > Account > API Management",
         permissions=(
             Text("Enable Reading", "Ativar leitura (Enable Reading)"),
             Text("Enable Futures", "Ativar futuros (Enable Futures)"),
@@ -69,6 +71,7 @@ VENUES = (
         environments=_BOTH,
         passphrase=False,
         page="bybit.com > Account > API > Create New Key",
+        practice_page="testnet.bybit.com > Account > API > Create New Key",
         permissions=(
             Text("Read-Write", "Leitura e gravação (Read-Write)"),
             Text("Contract: Orders and Positions", "Contratos: ordens e posições (Orders, Positions)"),
@@ -93,6 +96,7 @@ VENUES = (
         environments=_BOTH,
         passphrase=True,
         page="",
+        practice_page="",
         permissions=(Text("Reading, and trading of perpetual futures", "Leitura e operação de futuros perpétuos"),),
         forbidden=(Text("Withdrawals and transfers of every kind", "Saques e transferências de qualquer tipo"),),
         notes=(
@@ -120,6 +124,7 @@ def venue_guides(language: Language) -> list[dict[str, Any]]:
             "environments": [environment.value for environment in guide.environments],
             "passphrase": guide.passphrase,
             "page": guide.page,
+            "practice_page": guide.practice_page,
             "tick": told(guide.permissions),
             "leave_empty": told(guide.forbidden),
             "notes": told(guide.notes),

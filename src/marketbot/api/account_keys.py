@@ -12,24 +12,21 @@ from marketbot.accounts import onboarding
 from marketbot.accounts.onboarding import Objection
 from marketbot.accounts.records import Problem
 from marketbot.accounts.venue_guide import venue_guides
+from marketbot.api import key_changes
 from marketbot.api.accounts import told_account
 from marketbot.api.admission import ApiRequest, demands, spoken_by, user_of
 from marketbot.api.answers import json_answer
 from marketbot.api.bodies import MAX_COMMAND_BYTES, read_object
-from marketbot.api.identity import actor_of
+from marketbot.api.database import Database
+from marketbot.api.key_changes import Changed
 from marketbot.api.paging import MAX_ID
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.user_door import UserDoor
-from marketbot.domain.audit_entry import Action, AuditEntry
-from marketbot.domain.egress import Egress
-from marketbot.domain.ids import AccountId, UserId
+from marketbot.domain.ids import AccountId
 from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
-from marketbot.observability.logs import logger
-from marketbot.store.audit_trail import record
-from marketbot.store.pool import Connection
-from marketbot.store.user_accounts import list_own_accounts, read_own_account
-from marketbot.vault.vault import Vault
+from marketbot.store.source_offer import list_offered
+from marketbot.store.user_accounts import list_own_accounts
 
 MAX_EGRESS_ACCOUNTS = 1_000
 """Accounts of a user that ``/v1/egress`` names, as many as a user may be allowed."""
@@ -46,8 +43,6 @@ _ANSWERS = {
     Objection.DISCONNECTED: ApiReason.ACCOUNT_DISCONNECTED,
 }
 
-log = logger(__name__)
-
 
 @post("/v1/accounts", opt=demands(Scope.ACCOUNTS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
 async def post_account(request: ApiRequest) -> Response[bytes]:
@@ -55,29 +50,10 @@ async def post_account(request: ApiRequest) -> Response[bytes]:
     document = await read_object(request)
     if isinstance(document, Response):
         return document
-    spoken = spoken_by(request)
     wish = onboarding.read_account(document)
     if isinstance(wish, list):
-        return _problems(wish, spoken)
-    door: UserDoor = request.app.state.door
-    vault: Vault = request.app.state.vault
-    user_id = user_of(request)
-    async with door.writing(user_id) as connection:
-        made = await onboarding.connect(
-            connection,
-            vault,
-            user_id,
-            wish,
-            limit=request.app.state.accounts_per_user,
-            egresses=max(1, len(request.app.state.egress)),
-        )
-        if isinstance(made, Objection):
-            return _objected(made, spoken)
-        answer = await _shown(request, connection, user_id, made)
-        facts = {"venue": str(wish.record.venue), "environment": str(wish.record.environment)}
-        await record(connection, AuditEntry(Action.ACCOUNT_CONNECTED, actor_of(request), "account", str(made), facts))
-    log.info("account_asked_for", user_id=user_id, account_id=made, venue=wish.record.venue, environment=wish.record.environment)
-    return answer
+        return _problems(wish, spoken_by(request))
+    return _told(request, await key_changes.connect_account(request, wish))
 
 
 @put("/v1/accounts/{account_id:int}/key", opt=demands(Scope.ACCOUNTS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
@@ -86,40 +62,37 @@ async def put_key(request: ApiRequest) -> Response[bytes]:
     document = await read_object(request)
     if isinstance(document, Response):
         return document
-    spoken = spoken_by(request)
     wish = onboarding.read_key(document)
     if isinstance(wish, list):
-        return _problems(wish, spoken)
+        return _problems(wish, spoken_by(request))
     account_id = _account_id(request)
     if account_id is None:
-        return api_problem(ApiReason.NOT_FOUND, spoken)
-    door: UserDoor = request.app.state.door
-    vault: Vault = request.app.state.vault
-    user_id = user_of(request)
-    async with door.writing(user_id) as connection:
-        objection = await onboarding.replace_key(connection, vault, user_id, account_id, wish)
-        if objection is not None:
-            return _objected(objection, spoken)
-        answer = await _shown(request, connection, user_id, account_id)
-        await record(connection, AuditEntry(Action.KEY_ROTATED, actor_of(request), "account", str(account_id), {}))
-    log.info("account_key_replaced", user_id=user_id, account_id=account_id)
-    return answer
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    return _told(request, await key_changes.give_key(request, account_id, wish))
+
+
+@put("/v1/accounts/{account_id:int}/follows", opt=demands(Scope.SETTINGS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
+async def put_follows(request: ApiRequest) -> Response[bytes]:
+    """Let an account follow exactly the sources that are named: ``{"follows": ["momentum"]}``."""
+    document = await read_object(request)
+    if isinstance(document, Response):
+        return document
+    names = onboarding.read_follows(document)
+    if isinstance(names, list):
+        return _problems(names, spoken_by(request))
+    account_id = _account_id(request)
+    if account_id is None:
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    return _told(request, await key_changes.follow_sources(request, account_id, names), 200)
 
 
 @post("/v1/accounts/{account_id:int}/test", opt=demands(Scope.ACCOUNTS_WRITE))
 async def post_test(request: ApiRequest) -> Response[bytes]:
     """Have the venue asked anew. 202: the result is the account's ``key_code`` once ``key_checked_at`` is later than ``key_asked_at``."""
-    spoken = spoken_by(request)
     account_id = _account_id(request)
     if account_id is None:
-        return api_problem(ApiReason.NOT_FOUND, spoken)
-    door: UserDoor = request.app.state.door
-    user_id = user_of(request)
-    async with door.writing(user_id) as connection:
-        objection = await onboarding.ask_test(connection, user_id, account_id)
-        if objection is not None:
-            return _objected(objection, spoken)
-        return await _shown(request, connection, user_id, account_id)
+        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+    return _told(request, await key_changes.prove_key(request, account_id))
 
 
 @delete("/v1/accounts/{account_id:int}", opt=demands(Scope.ACCOUNTS_WRITE), status_code=200)
@@ -132,26 +105,17 @@ async def delete_account(request: ApiRequest) -> Response[bytes]:
     account_id = _account_id(request)
     if account_id is None:
         return api_problem(ApiReason.NOT_FOUND, spoken)
-    door: UserDoor = request.app.state.door
-    user_id = user_of(request)
-    async with door.writing(user_id) as connection:
-        left = await onboarding.disconnect(connection, user_id, account_id, force=force == "true")
-        if isinstance(left, Objection):
-            return _objected(left, spoken)
-        simulated = await door.simulated(connection)
-        account = await read_own_account(connection, user_id, account_id)
-        facts = {"forced": left.any}
-        await record(connection, AuditEntry(Action.ACCOUNT_DISCONNECTED, actor_of(request), "account", str(account_id), facts))
-    assert account is not None
-    log.info("account_disconnected", user_id=user_id, account_id=account_id, forced=left.any)
-    return json_answer({"simulated": simulated, **told_account(account, spoken), "left_at_the_venue": left})
+    done = await key_changes.disconnect_account(request, account_id, force=force == "true")
+    if isinstance(done, Objection):
+        return _objected(done, spoken)
+    return json_answer({"simulated": done.simulated, **told_account(done.account, spoken), "left_at_the_venue": done.left})
 
 
 @get("/v1/egress", opt=demands(Scope.ACCOUNTS_READ))
 async def show_egress(request: ApiRequest) -> Response[bytes]:
     """The addresses that requests leave from: what a key's list of addresses must hold. An account keeps its own."""
     door: UserDoor = request.app.state.door
-    ways: tuple[Egress, ...] = request.app.state.egress
+    ways = key_changes.ways_out(request)
     user_id = user_of(request)
     rows, simulated = await door.read(
         user_id, lambda connection: list_own_accounts(connection, user_id, AccountId(0), MAX_EGRESS_ACCOUNTS)
@@ -171,11 +135,18 @@ async def show_venues(request: ApiRequest) -> Response[bytes]:
     return json_answer({"venues": venue_guides(spoken_by(request))})
 
 
-async def _shown(request: ApiRequest, connection: Connection, user_id: UserId, account_id: AccountId) -> Response[bytes]:
-    door: UserDoor = request.app.state.door
-    account = await read_own_account(connection, user_id, account_id)
-    assert account is not None
-    return json_answer({"simulated": await door.simulated(connection), **told_account(account, spoken_by(request))}, 202)
+def _told(request: ApiRequest, done: Changed | Objection, status: int = 202) -> Response[bytes]:
+    spoken = spoken_by(request)
+    if isinstance(done, Objection):
+        return _objected(done, spoken)
+    return json_answer({"simulated": done.simulated, **told_account(done.account, spoken)}, status)
+
+
+@get("/v1/sources", opt=demands(Scope.ACCOUNTS_READ))
+async def show_sources(request: ApiRequest) -> Response[bytes]:
+    """The sources that an account may follow, by name."""
+    database: Database = request.app.state.database
+    return json_answer({"sources": await database.reads.read(list_offered)})
 
 
 def _account_id(request: ApiRequest) -> AccountId | None:
@@ -196,4 +167,4 @@ def _problems(problems: list[Problem], spoken: Language) -> Response[bytes]:
 
 def account_key_routes() -> list[HTTPRouteHandler]:
     """Return these routes for ``accounts_router``: a path belongs to one router, whatever its methods."""
-    return [post_account, put_key, post_test, delete_account, show_egress, show_venues]
+    return [post_account, put_key, put_follows, post_test, delete_account, show_egress, show_venues, show_sources]

@@ -14,7 +14,7 @@ from marketbot.store.channels import ChannelChange
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _CHOICES = frozenset({"language", "minimum", "notices"})
-_LEADS = {
+LEADS = {
     ChannelKind.WEBHOOK: "url",
     ChannelKind.DISCORD: "url",
     ChannelKind.SLACK: "url",
@@ -48,11 +48,11 @@ def read_channel_wish(
         ChannelInvalid: a field is missing, malformed, or too much.
     """
     kind = _one("kind", document.get("kind"), ChannelKind)
-    lead = _LEADS.get(kind)
+    lead = LEADS.get(kind)
     _known(document, _CHOICES | {"kind"} | ({lead} if lead else set()))
     change = _choices(document, allowed)
     notices = None if change.notices is None else tuple(change.notices)
-    minimum = change.minimum or (Severity.WARNING if notices is None else min(_severities(notices), key=tuple(Severity).index))
+    minimum = change.minimum or (Severity.WARNING if notices is None else least_grave(notices))
     target, name = None, "Telegram"
     if lead is not None:
         target = document.get(lead)
@@ -97,8 +97,9 @@ def _notices(value: object, allowed: frozenset[Notice]) -> Sequence[Notice] | No
     return [known[each] for each in dict.fromkeys(value)]
 
 
-def _severities(notices: Sequence[Notice]) -> list[Severity]:
-    return [SEVERITIES[notice] for notice in notices]
+def least_grave(notices: Sequence[Notice]) -> Severity:
+    """Return from where on all of some notices are told."""
+    return min((SEVERITIES[notice] for notice in notices), key=tuple(Severity).index)
 
 
 def _one(name: str, value: object, words: type[_Word]) -> _Word:

@@ -22,7 +22,7 @@ from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.scope import Scope as Right
 from marketbot.domain.trading_state import Scope
 from marketbot.store.audit_trail import record
-from marketbot.store.control_commands import progress_of, read_own_command
+from marketbot.store.control_commands import CloseMade, progress_of, read_own_command
 from marketbot.store.pool import Connection
 from marketbot.store.user_accounts import pause_own_accounts
 
@@ -94,15 +94,24 @@ async def post_pause(request: ApiRequest) -> Response[bytes]:
     return json_answer({"paused": paused, "accounts": changed})
 
 
-async def _close(request: ApiRequest, account_id: int | None, symbol: str | None, reason: str) -> Response[bytes]:
+async def command_own_close(request: ApiRequest, account_id: int | None, symbol: str | None, reason: str) -> CloseMade | None:
+    """Have what the user holds closed, everywhere or of one account; None for an account that is not theirs. The console's forms too.
+
+    Raises:
+        ControlRefused: the command makes no sense as it was given.
+    """
     door: UserDoor = request.app.state.door
     user_id = user_of(request)
     if account_id is not None and not 0 < account_id <= MAX_ID:
-        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+        return None
     scope, key = (Scope.USER, str(user_id)) if account_id is None else (Scope.ACCOUNT, str(account_id))
+    async with door.writing(user_id) as connection:
+        return await command_close(connection, actor_of(request), scope, key, symbol, reason, user_id=user_id)
+
+
+async def _close(request: ApiRequest, account_id: int | None, symbol: str | None, reason: str) -> Response[bytes]:
     try:
-        async with door.writing(user_id) as connection:
-            made = await command_close(connection, actor_of(request), scope, key, symbol, reason, user_id=user_id)
+        made = await command_own_close(request, account_id, symbol, reason)
     except ControlRefused as error:
         return api_problem(ApiReason.CONTROL_REFUSED, spoken_by(request), str(error))
     return api_problem(ApiReason.NOT_FOUND, spoken_by(request)) if made is None else json_answer(made, 202)

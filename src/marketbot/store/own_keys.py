@@ -21,6 +21,18 @@ FROM (SELECT CASE WHEN protection = 'protected' THEN 'position' ELSE 'unprotecte
       SELECT 'order' FROM order_current WHERE account_id = $1 AND user_id = $2 AND leg IN ('entry', 'exit', 'emergency_exit')
       AND state IN ('planned', 'submitted', 'unconfirmed', 'accepted', 'partially_filled')) held
 """
+# Whom an account follows decides which leverage it needs, so a change counts as one of its settings (replace_follows.sql).
+REPLACE_FOLLOWS = """
+WITH own AS (SELECT account_id FROM account WHERE account_id = $1 AND user_id = $2 AND disconnected_at IS NULL),
+gone AS (
+    DELETE FROM follow f USING own WHERE f.account_id = own.account_id AND f.source_id <> ALL ($3::bigint[]) RETURNING f.account_id),
+added AS (
+    INSERT INTO follow (source_id, account_id) SELECT unnest($3::bigint[]), account_id FROM own ON CONFLICT DO NOTHING
+    RETURNING account_id)
+UPDATE account SET changed_at = clock_timestamp()
+WHERE user_id = $2 AND account_id IN (SELECT account_id FROM gone UNION SELECT account_id FROM added)
+RETURNING account_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,16 @@ async def follow(connection: Connection, account_id: AccountId, sources: Mapping
         list(sources.values()),
         account_id,
     )
+
+
+async def replace_follows(
+    connection: Connection, user_id: UserId, account_id: AccountId, sources: Mapping[str, SourceId]
+) -> bool:
+    """Let an account follow exactly these sources and tell the engines; False where it did already."""
+    if await connection.fetchval(REPLACE_FOLLOWS, account_id, user_id, list(sources.values())) is None:
+        return False
+    await tell_engines(connection, user_id)
+    return True
 
 
 async def retry(connection: Connection, user_id: UserId, account_id: AccountId) -> bool:

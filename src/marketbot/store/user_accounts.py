@@ -35,6 +35,14 @@ LEFT JOIN key_check c ON c.account_id = a.account_id AND c.user_id = a.user_id
 """
 LIST_OWN = f"{_ACCOUNTS} WHERE a.user_id = $1 AND a.account_id > $2 ORDER BY a.account_id LIMIT $3"
 READ_OWN = f"{_ACCOUNTS} WHERE a.account_id = $1 AND a.user_id = $2"
+LIST_OWN_NARROWED = f"""{_ACCOUNTS}
+WHERE a.user_id = $1 AND a.account_id {{compare}} $2
+  AND ($4::text IS NULL OR CASE WHEN a.disconnected_at IS NULL THEN a.status::text ELSE 'disconnected' END = $4)
+  AND ($5::text IS NULL OR a.environment = $5::text::environment)
+ORDER BY a.account_id {{direction}} LIMIT $3
+"""
+OWN_UPWARDS = LIST_OWN_NARROWED.format(compare=">", direction="ASC")
+OWN_DOWNWARDS = LIST_OWN_NARROWED.format(compare="<", direction="DESC")
 LIST_ALL = f"{_ACCOUNTS} WHERE a.account_id > $1 ORDER BY a.account_id LIMIT $2"
 PAUSE_OWN = """
 WITH changed AS (
@@ -135,6 +143,22 @@ async def read_me(connection: Connection, user_id: UserId) -> Me | None:
 async def list_own_accounts(connection: Connection, user_id: UserId, after: AccountId, limit: int) -> list[AccountRow]:
     """Return a page of a user's accounts by ascending id, those above ``after``."""
     return [AccountRow(**dict(row)) for row in await connection.fetch(LIST_OWN, user_id, after, limit)]
+
+
+async def narrow_own_accounts(
+    connection: Connection,
+    user_id: UserId,
+    behind: AccountId,
+    limit: int,
+    *,
+    status: str | None,
+    environment: str | None,
+    newest_first: bool,
+) -> list[AccountRow]:
+    """Return so many of a user's accounts behind an id, in the direction that is read in; None narrows nothing."""
+    statement = OWN_DOWNWARDS if newest_first else OWN_UPWARDS
+    rows = await connection.fetch(statement, user_id, behind, limit, status, environment)
+    return [AccountRow(**dict(row)) for row in rows]
 
 
 async def list_all_accounts(connection: Connection, after: AccountId, limit: int) -> list[AccountRow]:

@@ -91,16 +91,21 @@ LEFT JOIN order_current o ON o.signal_id = i.signal_id AND o.account_id = i.acco
 ORDER BY i.planned_at DESC, i.signal_id DESC, i.account_id DESC, o.leg, o.attempt
 """
 
-_POSITIONS = """
+_POSITION = """
 SELECT p.account_id, a.label, a.venue, a.environment::text, p.symbol, p.side::text, p.signal_id, p.protection::text, p.qty,
        p.entry_price, p.stop_price, p.target_price, p.opened_at, p.protected_at, p.closed_at, p.closed_by, p.realized_pnl,
        p.changed_at
-FROM account a JOIN position p ON p.account_id = a.account_id AND p.user_id = $1
-WHERE a.user_id = $1 AND a.account_id >= $2 AND (p.account_id, p.symbol, p.side) > ($2, $3::text, $4::position_side)
+FROM account a JOIN position p ON p.account_id = a.account_id AND p.user_id = $1 WHERE a.user_id = $1
+"""
+_POSITIONS = f"""{_POSITION} AND a.account_id >= $2 AND (p.account_id, p.symbol, p.side) > ($2, $3::text, $4::position_side)
 """
 _BY_ACCOUNT = "ORDER BY p.account_id, p.symbol, p.side LIMIT $5"
 OPEN_POSITIONS = f"{_POSITIONS} AND p.protection <> 'closed' {_BY_ACCOUNT}"
 ALL_POSITIONS = f"{_POSITIONS} {_BY_ACCOUNT}"
+HELD = f"""{_POSITION} AND p.protection <> 'closed'
+  AND ($2::bigint IS NULL OR a.account_id = $2) AND ($3::text IS NULL OR p.symbol = $3)
+ORDER BY p.account_id, p.symbol, p.side LIMIT $4
+"""
 
 RESULTS = """
 SELECT r.account_id, a.label, a.venue, a.environment::text, r.symbol, r.side::text, r.signal_id, r.result, r.closed_at
@@ -234,6 +239,13 @@ async def list_positions(
     """Return positions by account, symbol and side; with ``closed`` those too that ended and may still cool down."""
     statement = ALL_POSITIONS if closed else OPEN_POSITIONS
     return [PositionRow(**dict(row)) for row in await connection.fetch(statement, user_id, *after, limit)]
+
+
+async def list_held(
+    connection: Connection, user_id: UserId, account_id: AccountId | None, symbol: str | None, limit: int
+) -> list[PositionRow]:
+    """Return the open positions that a close of one account, of one instrument or of both would be about; None narrows nothing."""
+    return [PositionRow(**dict(row)) for row in await connection.fetch(HELD, user_id, account_id, symbol, limit)]
 
 
 async def list_results(connection: Connection, user_id: UserId, after: ResultKey, limit: int) -> list[ResultRow]:

@@ -31,6 +31,7 @@ PLACES = (
     Place("people", "/operator/people", Scope.AUDIT_READ),
     Place("operator_tokens", "/operator/tokens", Scope.OPERATOR_READ),
     Place("egress", "/operator/egress", Scope.OPERATOR_READ),
+    Place("channels", "/operator/channels", Scope.OPERATOR_READ),
 )
 
 

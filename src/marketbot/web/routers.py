@@ -5,9 +5,20 @@ from __future__ import annotations
 from litestar import Router
 
 from marketbot.web.admission import check_form, enter
-from marketbot.web.pages.account import account, change_account
+from marketbot.web.pages.account import account, change_account, change_follows
+from marketbot.web.pages.account_key import another_key, ask_disconnect, take_disconnect, take_key, test_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
+from marketbot.web.pages.channels import (
+    add_channel,
+    add_operator_channel,
+    change_channel,
+    change_operator_channel,
+    channels,
+    operator_channels,
+)
+from marketbot.web.pages.close import ask_close, take_close
+from marketbot.web.pages.connect import connect, take_connect
 from marketbot.web.pages.developers import developers, operation
 from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
@@ -31,9 +42,43 @@ from marketbot.web.pages.signal_test import signal_test, take_signal_test
 from marketbot.web.pages.signals import signals
 from marketbot.web.pages.source import alter_source, give_secret, source
 from marketbot.web.pages.sources import add_source, sources
+from marketbot.web.pages.tokens import make_token, revoke_token, tokens
 
-OF_USERS = (home, pause, accounts, account, change_account, signals, results)
-OF_STAFF = (overview, all_accounts, erasures, ask_erasure, keep_somebody)
+OF_USERS = (
+    home,
+    pause,
+    ask_close,
+    take_close,
+    accounts,
+    account,
+    change_account,
+    change_follows,
+    connect,
+    take_connect,
+    another_key,
+    take_key,
+    test_account,
+    ask_disconnect,
+    take_disconnect,
+    signals,
+    results,
+    channels,
+    add_channel,
+    change_channel,
+    tokens,
+    make_token,
+    revoke_token,
+)
+OF_STAFF = (
+    overview,
+    all_accounts,
+    operator_channels,
+    add_operator_channel,
+    change_operator_channel,
+    erasures,
+    ask_erasure,
+    keep_somebody,
+)
 OF_ADMINISTRATION = (
     sources,
     add_source,

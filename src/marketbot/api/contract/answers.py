@@ -145,6 +145,7 @@ class VenueOffer:
     environments: list[str]
     passphrase: bool
     page: str
+    practice_page: str
     tick: list[str]
     leave_empty: list[str]
     notes: list[str]
@@ -153,6 +154,13 @@ class VenueOffer:
 @dataclass(frozen=True, slots=True)
 class VenuesAnswer:
     venues: list[VenueOffer]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesAnswer:
+    """Names of sources that accounts may follow, the first by the alphabet."""
+
+    sources: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from marketbot.accounts.records import MAX_KEY_CHARS, MAX_LIST_ITEMS, MAX_NAME_CHARS, MIN_KEY_CHARS
 from marketbot.accounts.revoking import RevokeScope
 from marketbot.accounts.settings import MAX_SYMBOLS
-from marketbot.api.channel_commands import MAX_CODE_CHARS
+from marketbot.api.channel_changes import MAX_CODE_CHARS
 from marketbot.api.contract.schema import Maybe, Rule
 from marketbot.api.fields import MAX_PERSON_NAME_CHARS, MAX_SECRET_CHARS
 from marketbot.api.paging import MAX_ID
@@ -87,6 +87,13 @@ class NewKey:
     api_key: ApiKey
     api_secret: ApiKey
     passphrase: Maybe[Passphrase]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowsChange:
+    """The sources that an account is to follow: all that are named, and no others."""
+
+    follows: Follows
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,14 @@ _OWN: Mapping[str, Operation] = {
         body=bodies.NewKey,
         reasons=(R.ACCOUNT_DISCONNECTED, *_KEY_REASONS),
     ),
+    "PUT /v1/accounts/{account_id}/follows": Operation(
+        "follow_sources",
+        Tag.ACCOUNTS,
+        "Let an account follow exactly the sources that are named",
+        {200: answers.AccountAnswer},
+        body=bodies.FollowsChange,
+        reasons=(R.ACCOUNT_DISCONNECTED,),
+    ),
     "POST /v1/accounts/{account_id}/test": Operation(
         "test_account",
         Tag.ACCOUNTS,
@@ -92,6 +100,9 @@ _OWN: Mapping[str, Operation] = {
     ),
     "GET /v1/venues": Operation(
         "show_venues", Tag.ACCOUNTS, "The venues on offer, and how to make a key at each", {200: answers.VenuesAnswer}
+    ),
+    "GET /v1/sources": Operation(
+        "show_sources", Tag.ACCOUNTS, "The sources that an account may follow, by name", {200: answers.SourcesAnswer}
     ),
     "GET /v1/signals": Operation(
         "list_signals",

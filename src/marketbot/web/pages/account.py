@@ -9,9 +9,11 @@ from typing import Any
 
 from litestar import Response, get, post
 
+from marketbot.accounts.onboarding import Objection
 from marketbot.accounts.settings import MAX_SYMBOLS, SettingFault, SettingProblem, read_settings
 from marketbot.api.admission import ApiRequest, demands, user_of
 from marketbot.api.identity import actor_of
+from marketbot.api.key_changes import follow_sources, ways_out
 from marketbot.api.paging import MAX_ID
 from marketbot.api.user_door import UserDoor
 from marketbot.domain.audit_entry import Action, AuditEntry, fact
@@ -27,7 +29,9 @@ from marketbot.web.admission import form_of
 from marketbot.web.errors import error_page
 from marketbot.web.formats import Formats
 from marketbot.web.forms import Form
-from marketbot.web.page import go_to, seen_by, show
+from marketbot.web.key_words import KeyStory, story_of
+from marketbot.web.page import go_to, part, seen_by, show
+from marketbot.web.source_boxes import FOLLOW, followed, sources_offered
 
 NUMBERS = ("leverage", "stop_multiplier", "target_multiplier", "position_size_pct", "max_positions", "cooldown_min")
 """Settings that the operator bounds, as they stand on the page."""
@@ -55,6 +59,10 @@ class NumberField:
 
 @get("/accounts/{account_id:int}", opt=demands(Scope.ACCOUNTS_READ))
 async def account(request: ApiRequest) -> Response[bytes]:
+    """The whole page, or with ``part=key`` what is known of the key, which its script reads anew."""
+    wanted = request.query_params.get("part", "")
+    if wanted not in ("", "key"):
+        return error_page(request, 404)
     door: UserDoor = request.app.state.door
     user_id, account_id = user_of(request), _account_id(request)
     (row, policy), simulated = await door.read(
@@ -63,6 +71,8 @@ async def account(request: ApiRequest) -> Response[bytes]:
     )
     if row is None:
         return error_page(request, 404)
+    if wanted:
+        return part(request, "account/key.html", account=row, story=_story(request, row))
     formats = seen_by(request).formats
     return await _show(request, row, policy, Form(_values(row, formats)), simulated=simulated)
 
@@ -91,6 +101,22 @@ async def change_account(request: ApiRequest) -> Response[bytes]:
     return go_to(request, f"/accounts/{account_id}", "saved" if changed else "unchanged")
 
 
+@post("/accounts/{account_id:int}/follows", opt=demands(Scope.SETTINGS_WRITE))
+async def change_follows(request: ApiRequest) -> Response[bytes]:
+    """Let an account follow the sources whose boxes are ticked, and of those that have no box the ones that it follows."""
+    door: UserDoor = request.app.state.door
+    user_id, account_id = user_of(request), _account_id(request)
+    row, _ = await door.read(user_id, lambda connection: read_own_account(connection, user_id, account_id))
+    if row is None:
+        return error_page(request, 404)
+    offered = await sources_offered(request)
+    hidden = set(row.follows) - set(offered)
+    done = await follow_sources(request, account_id, frozenset(followed(form_of(request)) | hidden))
+    if isinstance(done, Objection):
+        return error_page(request, 404 if done is Objection.NOT_FOUND else 400)
+    return go_to(request, f"/accounts/{account_id}", "saved")
+
+
 async def _both(connection: Connection, user_id: UserId, account_id: AccountId) -> tuple[AccountRow | None, Policy]:
     return await read_own_account(connection, user_id, account_id), await read_policy(connection)
 
@@ -98,6 +124,7 @@ async def _both(connection: Connection, user_id: UserId, account_id: AccountId) 
 async def _show(
     request: ApiRequest, row: AccountRow, policy: Policy, form: Form, *, simulated: bool, status: int = 200
 ) -> Response[bytes]:
+    sources = await sources_offered(request)
     fields = [NumberField(name, getattr(policy, name), form[name]) for name in NUMBERS]
     wishes = Wishes(row.leverage, row.stop_multiplier, row.target_multiplier)
     return await show(
@@ -106,11 +133,18 @@ async def _show(
         status=status,
         simulated=simulated,
         account=row,
+        story=_story(request, row),
+        sources=sources,
+        follow=FOLLOW,
         fields=fields,
         form=form,
         policy=policy,
         settled=settle(policy, wishes),
     )
+
+
+def _story(request: ApiRequest, row: AccountRow) -> KeyStory:
+    return story_of(row, ways_out(request), seen_by(request).language)
 
 
 def _account_id(request: ApiRequest) -> AccountId:

@@ -9,6 +9,8 @@ from litestar import Response, get
 from marketbot.api.admission import ApiRequest, demands
 from marketbot.api.database import Database
 from marketbot.api.paging import IdKey
+from marketbot.domain.key_reason import stored_text
+from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
 from marketbot.store.account_list import (
     ENVIRONMENTS,
@@ -19,31 +21,38 @@ from marketbot.store.account_list import (
     list_accounts,
     list_venues,
 )
-from marketbot.web.page import show
+from marketbot.web.page import seen_by, show
 from marketbot.web.table import Column, Filter, Option, chosen, csv_answer, read_table, typed, wants_csv
 
 NAME = "all_accounts"
 NEWEST, OLDEST = "newest", "oldest"
 ANY = Option("", "filter.any")
-COLUMNS: Sequence[Column[ListedAccount]] = (
-    Column("label", lambda row: row.label, lead=True),
-    Column("user", lambda row: row.user_name),
-    Column("venue", lambda row: row.venue, "venue"),
-    Column("environment", lambda row: row.environment, "environment"),
-    Column("status", lambda row: row.status, "status"),
-    Column("status_reason", lambda row: row.status_reason, full=True),
-    Column("trading", lambda row: "paused" if row.paused else "reduce_only" if row.reduce_only else "active", "trading"),
-    Column("open_positions", lambda row: row.open_positions, "number", end=True),
-    Column("wallet_balance", lambda row: row.wallet_balance, "money", end=True),
-    Column("balance_read_at", lambda row: row.balance_read_at, "ago"),
-    Column("account_id", lambda row: row.account_id, "number", end=True),
-)
+
+
+def columns_for(language: Language) -> Sequence[Column[ListedAccount]]:
+    """Return the columns; why an account stands still is told in the viewer's words."""
+    return (
+        Column("label", lambda row: row.label, lead=True),
+        Column("user", lambda row: row.user_name),
+        Column("venue", lambda row: row.venue, "venue"),
+        Column("environment", lambda row: row.environment, "environment"),
+        Column("status", lambda row: row.status, "status"),
+        Column(
+            "status_reason", lambda row: stored_text(row.status_code, row.status_facts, row.status_reason, language), full=True
+        ),
+        Column("trading", lambda row: "paused" if row.paused else "reduce_only" if row.reduce_only else "active", "trading"),
+        Column("open_positions", lambda row: row.open_positions, "number", end=True),
+        Column("wallet_balance", lambda row: row.wallet_balance, "money", end=True),
+        Column("balance_read_at", lambda row: row.balance_read_at, "ago"),
+        Column("account_id", lambda row: row.account_id, "number", end=True),
+    )
 
 
 @get("/operator/accounts", opt=demands(Scope.OPERATOR_READ))
 async def all_accounts(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     asked = request.query_params
+    columns = columns_for(seen_by(request).language)
     venues = await database.reads.read(list_venues)
     wanted = AccountFilter(
         chosen(asked, "status", STATUSES),
@@ -60,8 +69,8 @@ async def all_accounts(request: ApiRequest) -> Response[bytes]:
         )
 
     if wants_csv(request):
-        return await csv_answer(request, NAME, COLUMNS, first, read, key_of)
-    table = await read_table(request, NAME, COLUMNS, first, read, key_of, _filters(wanted, venues, newest_first))
+        return await csv_answer(request, NAME, columns, first, read, key_of)
+    table = await read_table(request, NAME, columns, first, read, key_of, _filters(wanted, venues, newest_first))
     return await show(request, "all_accounts.html", table=table)
 
 

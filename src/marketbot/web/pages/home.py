@@ -13,10 +13,12 @@ from marketbot.api.identity import actor_of
 from marketbot.api.user_door import UserDoor
 from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import AccountId, UserId
+from marketbot.domain.key_reason import stored_text
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
 from marketbot.store.audit_trail import record
+from marketbot.store.control_commands import progress_of, read_own_command
 from marketbot.store.pool import Connection
 from marketbot.store.user_accounts import change_settings, list_own_accounts, read_me
 from marketbot.store.user_home import pause_all, read_standings
@@ -31,7 +33,7 @@ POSITIONS_SHOWN = 50
 SIGNALS_SHOWN = 8
 ACCOUNTS_SHOWN = 20
 MAX_ID_DIGITS = 19
-PARTS = ("standing", "positions", "signals", "accounts")
+PARTS = ("closing", "standing", "positions", "signals", "accounts")
 
 log = logger(__name__)
 
@@ -48,7 +50,10 @@ async def home(request: ApiRequest) -> Response[bytes]:
     async def read(connection: Connection) -> dict[str, Any]:
         facts: dict[str, Any] = {}
         for name in (wanted,) if wanted else PARTS:
-            facts |= await _READERS[name](connection, user_id, viewer)
+            if name == "closing":
+                facts |= await _closing(connection, user_id, read_number(request.query_params.get("close", "")))
+            else:
+                facts |= await _READERS[name](connection, user_id, viewer)
         return facts
 
     facts, simulated = await door.read(user_id, read)
@@ -63,7 +68,7 @@ async def pause(request: ApiRequest) -> Response[bytes]:
     door: UserDoor = request.app.state.door
     user_id, form = user_of(request), form_of(request)
     paused, account = form.get("paused") == "true", form.get("account", "")
-    if account and not (account.isascii() and account.isdigit() and len(account) < MAX_ID_DIGITS):
+    if account and not read_number(account):
         return error_page(request, 404)
     async with door.writing(user_id) as connection:
         if account:
@@ -84,6 +89,19 @@ async def pause(request: ApiRequest) -> Response[bytes]:
 def day_began(viewer: Viewer) -> datetime:
     """Return when the viewer's own day began."""
     return viewer.formats.now.astimezone(viewer.formats.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def read_number(text: str) -> int:
+    """Return a row's number as an address or a form has it; 0, which none has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < MAX_ID_DIGITS else 0
+
+
+async def _closing(connection: Connection, user_id: UserId, command_id: int) -> dict[str, Any]:
+    """Tell how far a close has come that the user asked for; nothing where they asked for none of this number."""
+    command = await read_own_command(connection, user_id, command_id) if command_id else None
+    if command is None or command.kind != "close":
+        return {"close": None, "progress": None}
+    return {"close": command, "progress": await progress_of(connection, command)}
 
 
 async def _standing(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
@@ -108,7 +126,10 @@ async def _signals(connection: Connection, user_id: UserId, viewer: Viewer) -> d
 
 async def _accounts(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
     rows = await list_own_accounts(connection, user_id, AccountId(0), ACCOUNTS_SHOWN + 1)
-    return {"accounts": rows[:ACCOUNTS_SHOWN], "more_accounts": len(rows) > ACCOUNTS_SHOWN}
+    told = [
+        (row, stored_text(row.status_code, row.status_facts, row.status_reason, viewer.language)) for row in rows[:ACCOUNTS_SHOWN]
+    ]
+    return {"accounts": told, "more_accounts": len(rows) > ACCOUNTS_SHOWN}
 
 
 _READERS: Mapping[str, Any] = {"standing": _standing, "positions": _positions, "signals": _signals, "accounts": _accounts}

@@ -72,6 +72,15 @@
     dialog.returnValue = "";
   });
 
+  // A form is sent once, however often its button is pressed: the second answer would say that it was done already.
+  const TWICE_MS = 3000;
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method !== "post") return;
+    if (performance.now() - (sent.get(event.target) ?? -TWICE_MS) < TWICE_MS) event.preventDefault();
+    else sent.set(event.target, performance.now());
+  });
+
   // Filters are used as soon as they are chosen.
   document.addEventListener("change", (event) => event.target.closest("form[data-at-once]")?.requestSubmit());
 
@@ -127,7 +136,8 @@
   const listen = () => {
     source = new EventSource(address);
     source.addEventListener("open", () => show("on"));
-    source.addEventListener("reset", () => { if (!first) note(["*"]); first = false; });
+    // What the page says is under way may have ended before the stream was open; the rest it has just read.
+    source.addEventListener("reset", () => { note([first ? "pending" : "*"]); first = false; });
     source.addEventListener("changed", (event) => {
       first = false;
       try { note(JSON.parse(event.data).changed); } catch { note(["*"]); }
