@@ -59,6 +59,13 @@ INSERT INTO realized_result SELECT (ARRAY[1, 1, 3])[1 + n % 3], now() - make_int
     (ARRAY['BTCUSDT', 'ETHUSDT', 'SOLUSDT'])[1 + n % 3],
     'long', 1, n, (n % 5 - 1.4) * 17.35 FROM generate_series(1, 60) n;
 INSERT INTO realized_result SELECT 4, now() - make_interval(mins => n), 'ADAUSDT', 'long', 2, n, -999.5 FROM generate_series(1, 3) n;
+INSERT INTO price_bar (venue, environment, symbol, minute, open, high, low, close)
+SELECT venue, environment::environment, symbol, date_trunc('minute', now()) - make_interval(mins => 400 - n), round(base * (1 + p.a), 2),
+    round(base * (1.0006 + greatest(p.a, p.b)), 2), round(base * (0.9994 + least(p.a, p.b)), 2), round(base * (1 + p.b), 2)
+FROM (VALUES ('binance', 'mainnet', 'BTCUSDT', 61500), ('binance', 'mainnet', 'ETHUSDT', 2508), ('bybit', 'testnet', 'SOLUSDT', 142.6),
+    ('bybit', 'mainnet', 'ADAUSDT', 0.41)) m (venue, environment, symbol, base), generate_series(1, 400) n,
+    LATERAL (SELECT (sin(n / 29.0) * 0.006 + cos(n / 7.0) * 0.0012)::numeric AS a,
+        (sin((n + 1) / 29.0) * 0.006 + cos((n + 1) / 7.0) * 0.0012)::numeric AS b) p;
 INSERT INTO worker (worker, roles, instance, place, pid, started, egresses, seen_at)
     VALUES (1, '{planner,executor}', 'x', '', 1, '', '{0}', now() + interval '1 hour');
 INSERT INTO person (email, name, role, user_id, password_hash, language, time_zone, email_confirmed_at) VALUES

@@ -13,7 +13,8 @@ from marketbot.web.headers import CONTENT_SECURITY_POLICY
 from .conftest import Console
 from .scene import HOSTILE, Login
 
-OF_USERS = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/second-factor")
+POSITION = "/positions/1/BTCUSDT/long"
+OF_USERS = ("/home", "/signals", "/results", "/accounts", "/accounts/1", POSITION, "/profile", "/second-factor")
 OF_STAFF = ("/operator", "/operator/accounts", "/profile", "/second-factor")
 OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset")
 PARTS = tuple(f"/home?part={part}" for part in ("standing", "positions", "signals", "accounts"))
@@ -23,7 +24,11 @@ _LOADED = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 
 
 async def test_everybody_sees_their_pages(console: Console) -> None:
-    for who, paths in ((console.ana, OF_USERS + PARTS), (console.olga, OF_STAFF + OPERATOR_PARTS), (None, OPEN)):
+    for who, paths in (
+        (console.ana, (*OF_USERS, *PARTS, f"{POSITION}?part=standing")),
+        (console.olga, OF_STAFF + OPERATOR_PARTS),
+        (None, OPEN),
+    ):
         for path in paths:
             answer = await console.get(path, who)
             assert answer.status == 200, (path, answer.body[:600])
@@ -69,7 +74,7 @@ async def test_a_second_user_sees_nothing(console: Console) -> None:
         assert hers.status == his.status == 200
         for mine, others in ((hers, (b"Conta do Rui", b"ADAUSDT", b"777")), (his, (b"Principal", b"Treino", b"12480"))):
             assert [each for each in others if each in mine.body] == []
-    for path in ("/accounts/1", "/accounts/999999", "/accounts/99999999999999999999"):
+    for path in ("/accounts/1", "/accounts/999999", "/accounts/99999999999999999999", POSITION, f"{POSITION}?part=standing"):
         stolen = await console.get(path, console.rui)
         assert stolen.status == 404
         assert b"Principal" not in stolen.body
@@ -212,11 +217,12 @@ async def test_errors_are_pages_for_browsers_and_problems_for_programs(console: 
 
 
 async def test_a_first_load_is_light(console: Console) -> None:
-    for path, who in (("/login", None), ("/home", console.ana), ("/operator", console.olga)):
+    for path, who in (("/login", None), ("/home", console.ana), ("/operator", console.olga), (POSITION, console.ana)):
         text = (await console.get(path, who)).body.decode()
         loaded = sorted(set(_LOADED.findall(text)))
         assert any("htmx" in each for each in loaded)
-        assert not any("lightweight" in each or "uplot" in each for each in loaded)
+        if path != POSITION:
+            assert not any("lightweight" in each or "uplot" in each for each in loaded)
         sizes = [len((await console.get(each, None, accept_encoding="gzip")).body) for each in loaded]
         assert sum(sizes) + len(gzip.compress(text.encode())) < FIRST_LOAD_MAX_BYTES
         assert re.findall(r"<script(?! defer)", text) == []

@@ -40,6 +40,7 @@ from marketbot.api.operator_tokens import operator_tokens_router
 from marketbot.api.operator_users import operator_users_router
 from marketbot.api.paging import ParameterInvalid
 from marketbot.api.peer import read_networks
+from marketbot.api.price_chart import price_chart_router
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.profile import profile_router
 from marketbot.api.refusal_log import BatchedRefusalLog
@@ -158,6 +159,7 @@ def create_app(
             accounts_router(account_key_routes()),
             operator_keys_router(),
             trades_router(),
+            price_chart_router(),
             tokens_router(),
             events_router(),
             notices_router(),

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from marketbot.jobs.kinds import Kind
-from marketbot.store import idempotency, retention
+from marketbot.store import idempotency, price_bars, retention
 from marketbot.store.jobs import ClaimedJob
 from marketbot.store.pool import Connection, Pool
 
@@ -70,6 +70,9 @@ class Pruning:
             "refusals": 0 if keep.refusals is None else await self._plain(retention.prune_refusals, keep.refusals),
             "jobs": 0 if keep.jobs is None else await self._plain(retention.prune_jobs, keep.jobs),
             "logins": await self._plain(retention.prune_logins, LOGINS_KEPT),
+            "price_bars": await self._plain(
+                lambda connection, age: price_bars.prune_bars(connection, age, retention.ROWS_BATCH), price_bars.KEPT_FOR
+            ),
             "idempotency_keys": await self._plain(idempotency.prune_keys, idempotency.KEPT_FOR),
         }
         if any(gone.values()):

@@ -98,6 +98,13 @@ SELECT p.account_id, a.label, a.venue, a.environment::text, p.symbol, p.side::te
 FROM account a JOIN position p ON p.account_id = a.account_id AND p.user_id = $1
 WHERE a.user_id = $1 AND a.account_id >= $2 AND (p.account_id, p.symbol, p.side) > ($2, $3::text, $4::position_side)
 """
+ONE_POSITION = """
+SELECT p.account_id, a.label, a.venue, a.environment::text, p.symbol, p.side::text, p.signal_id, p.protection::text, p.qty,
+       p.entry_price, p.stop_price, p.target_price, p.opened_at, p.protected_at, p.closed_at, p.closed_by, p.realized_pnl,
+       p.changed_at
+FROM account a JOIN position p ON p.account_id = a.account_id AND p.user_id = $1
+WHERE a.user_id = $1 AND a.account_id = $2 AND p.symbol = $3 AND p.side = $4
+"""
 _BY_ACCOUNT = "ORDER BY p.account_id, p.symbol, p.side LIMIT $5"
 OPEN_POSITIONS = f"{_POSITIONS} AND p.protection <> 'closed' {_BY_ACCOUNT}"
 ALL_POSITIONS = f"{_POSITIONS} {_BY_ACCOUNT}"
@@ -234,6 +241,12 @@ async def list_positions(
     """Return positions by account, symbol and side; with ``closed`` those too that ended and may still cool down."""
     statement = ALL_POSITIONS if closed else OPEN_POSITIONS
     return [PositionRow(**dict(row)) for row in await connection.fetch(statement, user_id, *after, limit)]
+
+
+async def read_position(connection: Connection, user_id: UserId, key: PositionKey) -> PositionRow | None:
+    """Return one position of the user's, open or not; None when there is none such."""
+    row = await connection.fetchrow(ONE_POSITION, user_id, *key)
+    return None if row is None else PositionRow(**dict(row))
 
 
 async def list_results(connection: Connection, user_id: UserId, after: ResultKey, limit: int) -> list[ResultRow]:
