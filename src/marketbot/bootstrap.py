@@ -187,7 +187,7 @@ class Engine:
             "controls": lambda: self.controls.run(control),
             "markets": lambda: self.markets.run(account),
             "presence": self.presence.run,
-            "gauges": lambda: run_gauges(self.pool, self.markets.clients),
+            "gauges": lambda: run_gauges(self.pool, self.markets.clients, lambda: self.presence.worker),
             "connector": lambda: self.connector.run(asyncio.Event(), connecting),
             "sweep": self.sweep.run,
             "balances": self.balances.run,

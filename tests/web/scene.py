@@ -11,6 +11,8 @@ from marketbot.domain.ids import PersonId
 from marketbot.people.bearer import Bearer, csrf_token, make_bearer
 from marketbot.store.sessions import create_session
 
+from .busy_day import BUSY_DAY
+
 ANA, RUI = 1, 2
 PASSWORD = "umas quantas palavras longas"
 HOSTILE = "=cmd|'/c calc'!A0<script>alert(1)</script>"
@@ -100,7 +102,7 @@ class Login:
 
 
 async def set_scene(connection: asyncpg.Connection, *, more_accounts: int = 0) -> None:
-    for statement in _ROWS.strip().split(";\n"):
+    for statement in (*_ROWS.strip().split(";\n"), *BUSY_DAY.strip().split(";\n")):
         await connection.execute(statement)
     if more_accounts:
         await connection.execute(_MORE, more_accounts)

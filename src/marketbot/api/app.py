@@ -34,6 +34,7 @@ from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_policy import operator_policy_router
 from marketbot.api.operator_report import operator_report_router
+from marketbot.api.operator_series import operator_series_router
 from marketbot.api.operator_sources import operator_sources_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
@@ -155,6 +156,7 @@ def create_app(
             operator_policy_router(),
             operator_report_router(),
             operator_sources_router(),
+            operator_series_router(),
             closing_router(),
             accounts_router(account_key_routes()),
             operator_keys_router(),

@@ -38,6 +38,8 @@ class Stage(StrEnum):
     """From the body's last byte to the answer."""
     PLAN = "plan"
     """One signal over all its accounts: read, decided and inserted, page by page."""
+    CLAIM_WAIT = "claim_wait"
+    """From a signal's receipt to an account's entry being claimed."""
     QUEUE_WAIT = "queue_wait"
     """From a signal's receipt to an account's entry being sent."""
     ENTRY_ACK = "entry_ack"
