@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
+from tests.readiness.kept import kept
+from tests.readiness.test_report import report
 
 from marketbot.domain.ids import PersonId
 from marketbot.people.bearer import Bearer, csrf_token, make_bearer
+from marketbot.store.readiness_reports import keep_report
 from marketbot.store.sessions import create_session
 
 from .busy_day import BUSY_DAY
@@ -104,6 +107,7 @@ class Login:
 async def set_scene(connection: asyncpg.Connection, *, more_accounts: int = 0) -> None:
     for statement in (*_ROWS.strip().split(";\n"), *BUSY_DAY.strip().split(";\n")):
         await connection.execute(statement)
+    await keep_report(connection, *kept(report()))
     if more_accounts:
         await connection.execute(_MORE, more_accounts)
         await connection.execute("ANALYZE account")

@@ -12,7 +12,7 @@ from .conftest import Console
 from .scene import PASSWORD
 
 OF_ANA = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/positions/1/BTCUSDT/long", "/profile", "/second-factor")
-OF_OLGA = ("/operator", "/operator/accounts", "/profile", "/second-factor")
+OF_OLGA = ("/operator", "/operator/accounts", "/operator/readiness", "/profile", "/second-factor")
 OPEN = ("/login", "/setup", "/reset", "/forgot", "/invitation")
 LOOKS = ((DESKTOP, "light", "en-US"), (PHONE, "dark", "pt-BR"))
 

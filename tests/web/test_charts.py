@@ -82,6 +82,20 @@ async def test_an_operator_sees_the_hour_and_the_day(console: Console) -> None:
         await expect(row).to_contain_text("Closed", timeout=15_000)
 
 
+async def test_the_last_readiness_report_is_told_in_the_viewers_language(console: Console) -> None:
+    async with chromium() as browser:
+        for locale, verdict, state in (("en-US", "Not ready", "Alarm"), ("pt-BR", "Não está pronto", "Alarme")):
+            async with visit(browser, console.api.port, console.olga, locale=locale) as visitor:
+                page = visitor.page
+                await visitor.open("/operator/readiness")
+                await expect(page.locator("[data-course]")).to_have_attribute("data-drawn", "2")
+                await expect(page.locator("#verdict")).to_contain_text(verdict)
+                await expect(page.locator("section:has(#metrics-title)")).to_contain_text(state)
+                async with page.expect_download() as taken:
+                    await page.get_by_role("link", name="HTML").click()
+                assert "<!doctype html>" in (await (await taken.value).path()).read_text()[:40]
+
+
 async def test_charts_say_what_they_need_where_there_is_no_script(console: Console) -> None:
     async with chromium() as browser, visit(browser, console.api.port, console.ana, scripts=False) as visitor:
         await visitor.open("/positions/1/BTCUSDT/long")

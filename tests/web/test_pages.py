@@ -15,7 +15,14 @@ from .scene import HOSTILE, Login
 
 POSITION = "/positions/1/BTCUSDT/long"
 OF_USERS = ("/home", "/signals", "/results", "/accounts", "/accounts/1", POSITION, "/profile", "/second-factor")
-OF_STAFF = ("/operator", "/operator/accounts", "/profile", "/second-factor")
+OF_STAFF = (
+    "/operator",
+    "/operator/accounts",
+    "/operator/readiness",
+    "/operator/readiness?report=1",
+    "/profile",
+    "/second-factor",
+)
 OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset")
 PARTS = tuple(f"/home?part={part}" for part in ("standing", "positions", "signals", "accounts"))
 OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load", "venues", "figures"))
@@ -62,7 +69,7 @@ async def test_who_is_not_logged_in_is_sent_to_log_in_and_back(console: Console)
 
 
 async def test_a_role_opens_its_own_pages_alone(console: Console) -> None:
-    for path in ("/operator", "/operator/accounts"):
+    for path in ("/operator", "/operator/accounts", "/operator/readiness"):
         assert (await console.get(path, console.ana)).status == 403
     for path in ("/home", "/signals", "/results", "/accounts", "/accounts/1"):
         assert (await console.get(path, console.olga)).status == 403

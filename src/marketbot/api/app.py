@@ -33,6 +33,7 @@ from marketbot.api.operator_controls import operator_controls_router
 from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_policy import operator_policy_router
+from marketbot.api.operator_readiness import operator_readiness_router
 from marketbot.api.operator_report import operator_report_router
 from marketbot.api.operator_series import operator_series_router
 from marketbot.api.operator_sources import operator_sources_router
@@ -157,6 +158,7 @@ def create_app(
             operator_report_router(),
             operator_sources_router(),
             operator_series_router(),
+            operator_readiness_router(),
             closing_router(),
             accounts_router(account_key_routes()),
             operator_keys_router(),

@@ -25,6 +25,7 @@ PLACES = (
     Place("accounts", "/accounts", Scope.ACCOUNTS_READ),
     Place("overview", "/operator", Scope.OPERATOR_READ),
     Place("all_accounts", "/operator/accounts", Scope.OPERATOR_READ),
+    Place("readiness", "/operator/readiness", Scope.OPERATOR_READ),
 )
 
 

@@ -16,12 +16,13 @@ from marketbot.web.pages.overview import overview
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
 from marketbot.web.pages.position import position
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
+from marketbot.web.pages.readiness import readiness
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
 from marketbot.web.pages.signals import signals
 
 OF_USERS = (home, pause, accounts, account, change_account, signals, results, position)
-OF_STAFF = (overview, all_accounts)
+OF_STAFF = (overview, all_accounts, readiness)
 OF_PEOPLE = (
     entrance,
     logout,
