@@ -73,6 +73,7 @@ from marketbot.workers.markets import Markets
 from marketbot.workers.ownership import Ownership
 from marketbot.workers.plan import run_planner
 from marketbot.workers.presence import Presence
+from marketbot.workers.price_bars import PriceBars
 from marketbot.workers.process import this_process, ways_out
 
 CHANNELS = ("signal", "chunk", "control", "account", "account", "account", "job")
@@ -90,7 +91,7 @@ PLANNERS_LOOPS = frozenset({"planner", "controls", "markets", "presence", "gauge
 EXECUTORS_LOOPS = frozenset(
     {
         *("dispatcher", "controls", "markets", "presence", "gauges", "connector", "sweep", "balances", "keyring", "live"),
-        *("departures", "key_boxes", "key_checks"),
+        *("departures", "key_boxes", "key_checks", "price_bars"),
     }
 )
 KEEPERS_LOOPS = frozenset({"jobs", "presence", "gauges"})
@@ -127,6 +128,7 @@ class Engine:
     locks: AccountLocks
     jobs: JobRunner
     live: LiveNotes
+    price_bars: PriceBars
     shared: Shared | None = None
     """The shared store, when there is one. No order waits for it."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -186,7 +188,7 @@ class Engine:
             "controls": lambda: self.controls.run(control),
             "markets": lambda: self.markets.run(account),
             "presence": self.presence.run,
-            "gauges": lambda: run_gauges(self.pool, self.markets.clients),
+            "gauges": lambda: run_gauges(self.pool, self.markets.clients, lambda: self.presence.worker),
             "connector": lambda: self.connector.run(asyncio.Event(), connecting),
             "sweep": self.sweep.run,
             "balances": self.balances.run,
@@ -196,6 +198,7 @@ class Engine:
             "key_checks": self.key_checks.run,
             "live": self.live.run,
             "departures": self.departures.run,
+            "price_bars": self.price_bars.run,
         }
 
 
@@ -346,6 +349,9 @@ async def build_engine(settings: Settings, dsn: str) -> Engine:
         key_checks=KeyChecks(pool, keyring, clients, clock, is_busy=lambda: dispatcher.is_busy, owned=ownership, tell=live),
         locks=locks,
         live=live,
+        price_bars=PriceBars(
+            pool, data.prices, clock, writes=lambda: ownership.owns_first_slot, is_busy=lambda: dispatcher.is_busy
+        ),
         shared=shared,
         jobs=JobRunner(pool, kinds, clock, lambda: ownership.worker),
     )

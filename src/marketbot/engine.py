@@ -13,12 +13,14 @@ import uvloop
 
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.bootstrap import build_engine
+from marketbot.clock import SystemClock
 from marketbot.domain.errors import MarketBotError
 from marketbot.observability.exposition import serve_metrics
 from marketbot.observability.logs import configure_logs
 from marketbot.observability.traces import close_traces, open_traces
 from marketbot.settings import LogFormat, Settings
 from marketbot.workers.memory import MemoryWatch
+from marketbot.workers.samples import Sampler
 
 GC_THRESHOLD = 50_000
 """Young objects before a collection: a fan-out makes many that live for a second, and none of them in cycles."""
@@ -38,6 +40,7 @@ async def serve(settings: Settings, dsn: str) -> int:
     metrics = await serve_metrics(settings.metrics_host, settings.metrics_port, token_sha256(operator_token(settings)))
     try:
         await engine.start()
+        engine.tasks.append(asyncio.create_task(Sampler(engine.pool.acquire, "engine", SystemClock()).run(), name="samples"))
         host, port = metrics.sockets[0].getsockname()[:2]
         print(
             orjson.dumps({"ready": True, "worker": engine.presence.worker, "metrics": f"http://{host}:{port}/metrics"}).decode(),

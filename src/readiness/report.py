@@ -159,8 +159,9 @@ def document(report: Report, say: Texts) -> dict[str, Any]:
             for row in report.capacity
         ],
         "metrics": [
+            # What was not measured has no unit of its own, and the target's is the metric's.
             {"name": each.metric.name, "title": each.metric.title[language], "target": each.metric.target, "alarm": each.metric.alarm,
-             "unit": each.metric.unit.value, "state": each.state.value, **_measurement(each.measurement, say)}
+             "state": each.state.value, **_measurement(each.measurement, say), "unit": each.metric.unit.value}
             for each in found.metrics
         ],
         "areas": [

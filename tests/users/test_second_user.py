@@ -157,6 +157,33 @@ async def results(faces: Faces) -> None:
     await own_pages(faces, "/v1/results", "results", owner_by_account)
 
 
+async def result_days(faces: Faces) -> None:
+    """Each is told of what their own three accounts gained, four times 1.25 each."""
+    for token in (faces.ana, faces.rui):
+        (equity,) = (await faces.get("/v1/results/days", token)).json["equity"]
+        assert (equity["environment"], equity["before"], equity["days"][-1]["total"]) == ("mainnet", "0", "15")
+        assert sum(day["closed"] for day in equity["days"]) == 12
+
+
+async def position_prices(faces: Faces) -> None:
+    """Prices are everybody's, the position is not: of another's not even its being there is told."""
+    await faces.store.execute(
+        "INSERT INTO price_bar SELECT 'bybit', 'mainnet', 'BTCUSDT', date_trunc('minute', now()), 100, 102, 99, 101 ON CONFLICT DO NOTHING"
+    )
+    hers = await faces.get("/v1/positions/1/BTCUSDT/long/prices", faces.ana)
+    assert (hers.status, hers.json["position"]["account_id"]) == (200, 1)
+    assert [each["close"] for each in hers.json["prices"]] == ["101"]
+    for path in (
+        "/v1/positions/{}/BTCUSDT/long/prices",
+        "/v1/positions/{}/BTCUSDT/short/prices",
+        "/v1/positions/{}/XRPUSDT/long/prices",
+    ):
+        stolen = await faces.get(path.format(1), faces.rui)
+        absent = await faces.get(path.format(999), faces.rui)
+        assert (stolen.status, stolen.body) == (absent.status, absent.body)
+        assert stolen.status == 404
+
+
 async def own_tokens(faces: Faces) -> None:
     await own_pages(faces, "/v1/tokens", "tokens", lambda row: int(row["user_id"]))
 
@@ -370,6 +397,8 @@ TRIED: dict[tuple[str, str], Callable[[Faces], Awaitable[None]]] = {
     ("GET", "/v1/orders"): orders,
     ("GET", "/v1/positions"): positions,
     ("GET", "/v1/results"): results,
+    ("GET", "/v1/results/days"): result_days,
+    ("GET", "/v1/positions/{account_id:int}/{symbol:str}/{side:str}/prices"): position_prices,
     ("GET", "/v1/tokens"): own_tokens,
     ("GET", "/v1/events"): events,
     ("POST", "/v1/tokens"): new_token,

@@ -9,6 +9,7 @@ import pytest
 
 from marketbot.domain.ids import UserId
 from marketbot.domain.person import STAFF_IDLE, USER_IDLE
+from marketbot.domain.side import PositionSide
 from marketbot.store import (
     invitations,
     live,
@@ -16,6 +17,7 @@ from marketbot.store import (
     people,
     people_list,
     refusals,
+    result_days,
     sessions,
     tokens,
     user_accounts,
@@ -54,6 +56,8 @@ OWN: dict[str, tuple[str, tuple[Any, ...]]] = {
     "orders": (user_trades.ORDERS, (*IntentKey(), PAGE)),
     "open positions": (user_trades.OPEN_POSITIONS, (*PositionKey(), PAGE)),
     "all positions": (user_trades.ALL_POSITIONS, (*PositionKey(), PAGE)),
+    "result days": (result_days.DAYS, ()),
+    "one position": (user_trades.ONE_POSITION, (7, "BTCUSDT", PositionSide.LONG)),
     "results": (user_trades.RESULTS, (*ResultKey(), PAGE)),
     "changed since": (live.CHANGED_SINCE, (LONG_AGO, LONG_AGO, PAGE)),
     "changed since now": (live.CHANGED_SINCE, (NEVER, LONG_AGO, PAGE)),

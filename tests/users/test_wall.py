@@ -29,8 +29,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND c.relnamespace = 'public'::regnamesp
   AND has_column_privilege($1, c.oid, a.attnum, 'SELECT')
 GROUP BY c.relname
 """
-SHARED = {"installation", "policy", "known_symbol", "source", "box_key"}
-"""Readable tables without a user's rows: of ``source`` the name alone, of ``box_key`` the public half."""
+SHARED = {"installation", "policy", "known_symbol", "source", "box_key", "price_bar"}
+"""Readable tables without a user's rows: of ``source`` the name alone, of ``box_key`` the public half, and of prices what is public."""
 OWN_OF_SHARED_NAME = {"signal", "switch", "follow"}
 """Guarded tables whose rows carry no user_id."""
 

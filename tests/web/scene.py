@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
+from tests.readiness.kept import kept
+from tests.readiness.test_report import report
 
 from marketbot.domain.ids import PersonId
 from marketbot.people.bearer import Bearer, csrf_token, make_bearer
+from marketbot.store.readiness_reports import keep_report
 from marketbot.store.sessions import create_session
+
+from .busy_day import BUSY_DAY
 
 ANA, RUI = 1, 2
 PASSWORD = "umas quantas palavras longas"
@@ -59,6 +64,13 @@ INSERT INTO realized_result SELECT (ARRAY[1, 1, 3])[1 + n % 3], now() - make_int
     (ARRAY['BTCUSDT', 'ETHUSDT', 'SOLUSDT'])[1 + n % 3],
     'long', 1, n, (n % 5 - 1.4) * 17.35 FROM generate_series(1, 60) n;
 INSERT INTO realized_result SELECT 4, now() - make_interval(mins => n), 'ADAUSDT', 'long', 2, n, -999.5 FROM generate_series(1, 3) n;
+INSERT INTO price_bar (venue, environment, symbol, minute, open, high, low, close)
+SELECT venue, environment::environment, symbol, date_trunc('minute', now()) - make_interval(mins => 400 - n), round(base * (1 + p.a), 2),
+    round(base * (1.0006 + greatest(p.a, p.b)), 2), round(base * (0.9994 + least(p.a, p.b)), 2), round(base * (1 + p.b), 2)
+FROM (VALUES ('binance', 'mainnet', 'BTCUSDT', 61500), ('binance', 'mainnet', 'ETHUSDT', 2508), ('bybit', 'testnet', 'SOLUSDT', 142.6),
+    ('bybit', 'mainnet', 'ADAUSDT', 0.41)) m (venue, environment, symbol, base), generate_series(1, 400) n,
+    LATERAL (SELECT (sin(n / 29.0) * 0.006 + cos(n / 7.0) * 0.0012)::numeric AS a,
+        (sin((n + 1) / 29.0) * 0.006 + cos((n + 1) / 7.0) * 0.0012)::numeric AS b) p;
 INSERT INTO worker (worker, roles, instance, place, pid, started, egresses, seen_at)
     VALUES (1, '{planner,executor}', 'x', '', 1, '', '{0}', now() + interval '1 hour');
 INSERT INTO person (email, name, role, user_id, password_hash, language, time_zone, email_confirmed_at) VALUES
@@ -93,8 +105,9 @@ class Login:
 
 
 async def set_scene(connection: asyncpg.Connection, *, more_accounts: int = 0) -> None:
-    for statement in _ROWS.strip().split(";\n"):
+    for statement in (*_ROWS.strip().split(";\n"), *BUSY_DAY.strip().split(";\n")):
         await connection.execute(statement)
+    await keep_report(connection, *kept(report()))
     if more_accounts:
         await connection.execute(_MORE, more_accounts)
         await connection.execute("ANALYZE account")

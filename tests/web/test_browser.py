@@ -20,6 +20,7 @@ OF_ANA = (
         "/results",
         "/accounts",
         "/accounts/1",
+        "/positions/1/BTCUSDT/long",
         "/profile",
         "/profile/privacy",
         "/profile/passkeys",
@@ -31,6 +32,7 @@ OF_ANA = (
 OF_OLGA = (
     "/operator",
     "/operator/accounts",
+    "/operator/readiness",
     "/profile",
     "/profile/privacy",
     "/profile/passkeys",

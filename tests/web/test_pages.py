@@ -13,6 +13,7 @@ from marketbot.web.headers import CONTENT_SECURITY_POLICY
 from .conftest import Console
 from .scene import HOSTILE, Login
 
+POSITION = "/positions/1/BTCUSDT/long"
 OF_USERS = (
     *(
         "/home",
@@ -20,6 +21,7 @@ OF_USERS = (
         "/results",
         "/accounts",
         "/accounts/1",
+        POSITION,
         "/profile",
         "/profile/privacy",
         "/profile/passkeys",
@@ -38,7 +40,16 @@ OF_USERS = (
     *("/profile/channels", "/profile/channels?add=discord", "/profile/channels?add=webhook", "/profile/tokens"),
 )
 OF_STAFF = (
-    *("/operator", "/operator/accounts", "/profile", "/profile/privacy", "/profile/passkeys", "/second-factor"),
+    *(
+        "/operator",
+        "/operator/accounts",
+        "/operator/readiness",
+        "/operator/readiness?report=1",
+        "/profile",
+        "/profile/privacy",
+        "/profile/passkeys",
+        "/second-factor",
+    ),
     *("/operator/channels", "/operator/channels?add=slack"),
 )
 OF_ADMINISTRATION = (
@@ -51,14 +62,14 @@ OF_ADMINISTRATION = (
 )
 OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset", "/keep", "/developers", "/developers/connect_account")
 PARTS = tuple(f"/home?part={part}" for part in ("closing", "standing", "positions", "signals", "accounts"))
-OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load"))
+OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load", "venues", "figures"))
 FIRST_LOAD_MAX_BYTES = 350_000
 _LOADED = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 
 
 async def test_everybody_sees_their_pages(console: Console) -> None:
     for who, paths in (
-        (console.ana, OF_USERS + PARTS),
+        (console.ana, (*OF_USERS, *PARTS, f"{POSITION}?part=standing")),
         (console.olga, OF_STAFF + OF_ADMINISTRATION + OPERATOR_PARTS),
         (None, OPEN),
     ):
@@ -95,7 +106,7 @@ async def test_who_is_not_logged_in_is_sent_to_log_in_and_back(console: Console)
 
 
 async def test_a_role_opens_its_own_pages_alone(console: Console) -> None:
-    for path in ("/operator", "/operator/accounts"):
+    for path in ("/operator", "/operator/accounts", "/operator/readiness"):
         assert (await console.get(path, console.ana)).status == 403
     for path in ("/home", "/signals", "/results", "/accounts", "/accounts/1"):
         assert (await console.get(path, console.olga)).status == 403
@@ -110,7 +121,7 @@ async def test_a_second_user_sees_nothing(console: Console) -> None:
         of_ana = (b"Principal", b"Treino", b"12480.55", b"12,480.55", b"12.480,55")
         for mine, others in ((hers, of_rui), (his, of_ana)):
             assert [each for each in others if each in mine.body] == []
-    for path in ("/accounts/1", "/accounts/999999", "/accounts/99999999999999999999"):
+    for path in ("/accounts/1", "/accounts/999999", "/accounts/99999999999999999999", POSITION, f"{POSITION}?part=standing"):
         stolen = await console.get(path, console.rui)
         assert stolen.status == 404
         assert b"Principal" not in stolen.body
@@ -261,11 +272,12 @@ async def test_errors_are_pages_for_browsers_and_problems_for_programs(console: 
 
 
 async def test_a_first_load_is_light(console: Console) -> None:
-    for path, who in (("/login", None), ("/home", console.ana), ("/operator", console.olga)):
+    for path, who in (("/login", None), ("/home", console.ana), ("/operator", console.olga), (POSITION, console.ana)):
         text = (await console.get(path, who)).body.decode()
         loaded = sorted(set(_LOADED.findall(text)))
         assert any("htmx" in each for each in loaded)
-        assert not any("lightweight" in each or "uplot" in each for each in loaded)
+        if path not in (POSITION, "/operator"):
+            assert not any("lightweight" in each or "uplot" in each for each in loaded)
         sizes = [len((await console.get(each, None, accept_encoding="gzip")).body) for each in loaded]
         assert sum(sizes) + len(gzip.compress(text.encode())) < FIRST_LOAD_MAX_BYTES
         assert re.findall(r"<script(?! defer)", text) == []

@@ -36,7 +36,9 @@ from marketbot.api.operator_erasures import operator_erasures_router
 from marketbot.api.operator_keys import operator_keys_router
 from marketbot.api.operator_people import operator_people_router
 from marketbot.api.operator_policy import operator_policy_router
+from marketbot.api.operator_readiness import operator_readiness_router
 from marketbot.api.operator_report import operator_report_router
+from marketbot.api.operator_series import operator_series_router
 from marketbot.api.operator_sources import operator_sources_router
 from marketbot.api.operator_token import operator_token, token_sha256
 from marketbot.api.operator_tokens import operator_tokens_router
@@ -44,6 +46,7 @@ from marketbot.api.operator_users import operator_users_router
 from marketbot.api.paging import ParameterInvalid
 from marketbot.api.passkeys import passkey_routers
 from marketbot.api.peer import read_networks
+from marketbot.api.price_chart import price_chart_router
 from marketbot.api.privacy import privacy_routers
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.profile import profile_router
@@ -163,10 +166,13 @@ def create_app(
             operator_policy_router(),
             operator_report_router(),
             operator_sources_router(),
+            operator_series_router(),
+            operator_readiness_router(),
             closing_router(),
             accounts_router(account_key_routes()),
             operator_keys_router(),
             trades_router(),
+            price_chart_router(),
             tokens_router(),
             events_router(),
             notices_router(),

@@ -19,6 +19,7 @@ from marketbot.api.database import Database
 from marketbot.api.draining import CLOSE_WAIT_S, Draining
 from marketbot.api.timing import timed
 from marketbot.cache.shared import Shared
+from marketbot.clock import SystemClock
 from marketbot.observability.logs import configure_logs, logger
 from marketbot.observability.traces import close_traces, open_traces
 from marketbot.settings import LogFormat, Settings
@@ -26,6 +27,7 @@ from marketbot.store.pool import open_pool
 from marketbot.store.timeouts import REQUESTS
 from marketbot.vault.vault import Vault
 from marketbot.workers.memory import MemoryWatch
+from marketbot.workers.samples import Sampler
 
 KEEP_ALIVE_S = 75
 """How long a connection may rest, and how long a slow sender may take over its headers."""
@@ -81,6 +83,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
     stopping = asyncio.ensure_future(stopped.wait())
     memory = MemoryWatch(settings.memory_bound_mb, leave)
     watching = asyncio.ensure_future(memory.run())
+    sampling = asyncio.ensure_future(Sampler(database.connection, "api", SystemClock()).run())
     try:
         log.info("api_started", host=settings.api_host, port=settings.api_port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -95,6 +98,7 @@ async def serve(settings: Settings, dsn: str, *, stop: asyncio.Event | None = No
     finally:
         stopping.cancel()
         watching.cancel()
+        sampling.cancel()
         serving.cancel()
         for ended in (stopping, serving):
             with suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""GET /v1/signals, /v1/orders, /v1/positions, /v1/results: what was done for a user, and why not where it was not."""
+"""GET /v1/signals, /v1/orders, /v1/positions, /v1/results, /v1/results/days: what was done for a user, and why not where it was not."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 
 from litestar import Response, Router, get
 
-from marketbot.api.admission import ApiRequest, admit, demands, spoken_by
+from marketbot.api.admission import ApiRequest, admit, demands, spoken_by, user_of
+from marketbot.api.answers import json_answer
 from marketbot.api.lists import own_page
 from marketbot.api.paging import read_flag
+from marketbot.api.user_door import UserDoor
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.reasons import Language
 from marketbot.domain.scope import Scope
+from marketbot.store.result_days import read_equity
 from marketbot.store.user_trades import (
     IntentKey,
     OrdersRow,
@@ -66,6 +69,15 @@ async def show_results(request: ApiRequest) -> Response[bytes]:
     )
 
 
+@get("/v1/results/days", opt=demands(Scope.ORDERS_READ))
+async def show_result_days(request: ApiRequest) -> Response[bytes]:
+    """What each day brought and what it came to, by environment; oldest first."""
+    door: UserDoor = request.app.state.door
+    user_id = user_of(request)
+    found, simulated = await door.read(user_id, lambda connection: read_equity(connection, user_id))
+    return json_answer({"simulated": simulated, "equity": found})
+
+
 def _intent_key(row: SignalRow | OrdersRow) -> IntentKey:
     return IntentKey(row.planned_at, row.signal_id, row.account_id)
 
@@ -77,4 +89,5 @@ def _with_text(row: SignalRow, spoken: Language) -> dict[str, Any]:
 
 
 def trades_router() -> Router:
-    return Router(path="/", route_handlers=[show_signals, show_orders, show_positions, show_results], before_request=admit)
+    handlers = [show_signals, show_orders, show_positions, show_results, show_result_days]
+    return Router(path="/", route_handlers=handlers, before_request=admit)

@@ -21,12 +21,14 @@ from marketbot.cli.readiness import catalogue
 from marketbot.cli.store_session import open_store
 from marketbot.domain.venue import Profile
 from marketbot.settings import Settings
+from marketbot.store.readiness_reports import keep_report
 from marketbot.supervisor.endpoints import Endpoints
+from readiness.course import course
 from readiness.criteria import criteria
 from readiness.findings import Findings
 from readiness.isolated.errors import RunFailed
 from readiness.isolated.run import RunOptions, examine_isolated
-from readiness.language import Texts
+from readiness.language import Language, Texts, texts
 from readiness.live import Installed, examine_live
 from readiness.load.target import TargetRefused, target
 from readiness.render.html import html
@@ -40,7 +42,9 @@ MAX_ACCOUNTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ExaminationOptions:
-    """``file`` takes the report instead of standard output, which then gets the verdict alone."""
+    """``file`` takes the report instead of standard output, which then gets the verdict alone. ``keep``: leave the report of a throw-away
+    installation in this one's database too; one about this installation is always kept.
+    """
 
     isolated: bool
     users: int
@@ -50,6 +54,7 @@ class ExaminationOptions:
     file: Path | None
     lang: str
     prometheus: str | None = None
+    keep: bool = False
 
 
 async def run_readiness(output: Output, settings: Settings, options: ExaminationOptions) -> int:
@@ -69,6 +74,8 @@ async def run_readiness(output: Output, settings: Settings, options: Examination
         raise CommandFailed(FailureReason.SERVICE_FAILED, f"The examination failed: {error or type(error).__name__}.") from error
     report = build(findings, criteria())
     await asyncio.to_thread(_deliver, output, report, say, form, options.file)
+    if options.keep or not options.isolated:
+        await _keep(settings, report)
     return 0 if report.ready else 1
 
 
@@ -98,6 +105,16 @@ async def _live(output: Output, settings: Settings, options: ExaminationOptions,
             None if options.prometheus is None else target(options.prometheus),
         )
         return await examine_live(where, users=options.users, minutes=options.minutes, say=tell)
+
+
+async def _keep(settings: Settings, report: Report) -> None:
+    """Leave the report where the console shows it, in both languages."""
+    spoken = {language.value: texts(language) for language in Language}
+    drawn = {"course": course(report.findings)}
+    documents = {name: document(report, say) | drawn for name, say in spoken.items()}
+    pages = {name: html(report, say) for name, say in spoken.items()}
+    async with open_store(settings) as store:
+        await keep_report(store.connection, documents, pages)
 
 
 def _deliver(output: Output, report: Report, say: Texts, form: str, file: Path | None) -> None:

@@ -298,6 +298,9 @@ def readiness(
     prometheus: Annotated[
         str | None, typer.Option(help="The Prometheus on this machine that watches the service: are our alert rules loaded?")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave an isolated run's report in this installation's console too.")
+    ] = False,
     lang: Language = "en",
     json: Json = False,
     data_dir: DataDir = None,
@@ -305,7 +308,7 @@ def readiness(
     """Are we ready? Load, fan-out, fault drills and checks, scored by the criteria; exit 0 from 85 %."""
     from marketbot.cli.examination import ExaminationOptions, run_readiness
 
-    options = ExaminationOptions(isolated, users, accounts, minutes, form, file, lang, prometheus)
+    options = ExaminationOptions(isolated, users, accounts, minutes, form, file, lang, prometheus, keep)
     run_command(json, data_dir, lambda output, settings: run_readiness(output, settings, options))
 
 

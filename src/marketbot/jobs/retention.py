@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from marketbot.jobs.kinds import Kind
-from marketbot.store import idempotency, retention
+from marketbot.store import idempotency, price_bars, retention, samples
 from marketbot.store.jobs import ClaimedJob
 from marketbot.store.pool import Connection, Pool
 
@@ -79,6 +79,12 @@ class Pruning:
             "audit_addresses": await self._plain(retention.prune_audit_addresses, AUDIT_ADDRESSES_KEPT),
             "letters": await self._plain(retention.prune_dead_letters, LETTERS_KEPT),
             "logins": await self._plain(retention.prune_logins, LOGINS_KEPT),
+            "price_bars": await self._plain(
+                lambda connection, age: price_bars.prune_bars(connection, age, retention.ROWS_BATCH), price_bars.KEPT_FOR
+            ),
+            "samples": await self._plain(
+                lambda connection, age: samples.prune_samples(connection, age, retention.ROWS_BATCH), samples.KEPT_FOR
+            ),
             "idempotency_keys": await self._plain(idempotency.prune_keys, idempotency.KEPT_FOR),
         }
         if any(gone.values()):

@@ -17,6 +17,8 @@ class ExecutionWatch:
 
     def entry_sent(self, run: IntentRun, waited_s: float) -> None:
         metrics.observe(Stage.QUEUE_WAIT, waited_s)
+        if run.claimed_ms is not None:
+            metrics.observe(Stage.CLAIM_WAIT, run.claimed_ms / 1000)
 
     def entry_acknowledged(self, run: IntentRun, took_s: float) -> None:
         metrics.observe(Stage.ENTRY_ACK, took_s)

@@ -38,6 +38,8 @@ class Stage(StrEnum):
     """From the body's last byte to the answer."""
     PLAN = "plan"
     """One signal over all its accounts: read, decided and inserted, page by page."""
+    CLAIM_WAIT = "claim_wait"
+    """From a signal's receipt to an account's entry being claimed."""
     QUEUE_WAIT = "queue_wait"
     """From a signal's receipt to an account's entry being sent."""
     ENTRY_ACK = "entry_ack"
@@ -194,6 +196,11 @@ _BACKUP_AGE = Gauge(
 _BACKUP_TOOK = Gauge("marketbot_backup_duration_seconds", "How long the last good backup took.", registry=REGISTRY)
 _BACKUP_BYTES = Gauge("marketbot_backup_bytes", "How large the last good backup is.", registry=REGISTRY)
 _BACKUP_FAILURES = Gauge("marketbot_backup_failures", "Backups that failed since the last good one.", registry=REGISTRY)
+_PRICE_BARS_DROPPED = Counter(
+    "marketbot_price_bars_dropped_total",
+    "Minutes of a price that charts lack: there was no time to write them.",
+    registry=REGISTRY,
+)
 _JOBS = Counter("marketbot_jobs_total", "Attempts at jobs, by how they ended.", ["kind", "result"], registry=REGISTRY)
 _DEAD_LETTERS = Gauge("marketbot_dead_letters", "Jobs that were given up and wait for an operator.", registry=REGISTRY)
 _JOB_AGE = Gauge("marketbot_jobs_oldest_due_seconds", "For how long the oldest due job has waited or run.", registry=REGISTRY)
@@ -323,6 +330,10 @@ def set_backups(age_s: float | None, took_s: float | None, size: int | None, fai
     for gauge, value in ((_BACKUP_AGE, age_s), (_BACKUP_TOOK, took_s), (_BACKUP_BYTES, size)):
         gauge.set(math.nan if value is None else value)
     _BACKUP_FAILURES.set(failures)
+
+
+def count_price_bars_dropped(bars: int) -> None:
+    _PRICE_BARS_DROPPED.inc(bars)
 
 
 def count_job(kind: str, result: JobResult) -> None:

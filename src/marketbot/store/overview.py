@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from marketbot.domain.ids import SignalId
+from marketbot.domain.ids import AccountId, SignalId
 from marketbot.store.connections import usage
 from marketbot.store.pool import Connection
 
@@ -46,6 +46,10 @@ SELECT a.venue, a.environment::text, count(*) AS accounts, count(*) FILTER (WHER
        count(*) FILTER (WHERE a.status = 'quarantined') AS quarantined, count(*) FILTER (WHERE a.paused) AS paused,
        min(r.read_at) AS oldest_balance
 FROM account a LEFT JOIN account_reading r USING (account_id) GROUP BY 1, 2 ORDER BY 2, 1
+"""
+_QUARANTINED = """
+SELECT account_id, label, venue, environment::text, status_reason, changed_at FROM account
+WHERE status = 'quarantined' ORDER BY changed_at DESC LIMIT $1
 """
 _JOBS = """
 SELECT (SELECT count(*) FROM job WHERE done_at IS NULL AND dead_at IS NULL AND due_at <= clock_timestamp()) AS due,
@@ -105,6 +109,18 @@ class MarketHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An account that its venue, or a check, had set aside; ``changed_at`` is its last change, which mostly was that."""
+
+    account_id: AccountId
+    label: str
+    venue: str
+    environment: str
+    status_reason: str | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSign:
     """A process at work, and how many seconds ago it gave a sign of life."""
 
@@ -148,6 +164,11 @@ async def read_progress(connection: Connection) -> tuple[list[SignalProgress], l
 
 async def read_markets(connection: Connection) -> list[MarketHealth]:
     return [MarketHealth(**dict(row)) for row in await connection.fetch(_ACCOUNTS)]
+
+
+async def read_quarantined(connection: Connection, limit: int) -> list[Quarantined]:
+    """Return the accounts that were set aside last."""
+    return [Quarantined(**dict(row)) for row in await connection.fetch(_QUARANTINED, limit)]
 
 
 async def read_workers(connection: Connection) -> list[WorkerSign]:

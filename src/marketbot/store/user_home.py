@@ -18,12 +18,17 @@ SELECT a.environment::text, count(*) AS accounts, count(*) FILTER (WHERE a.statu
 FROM account a LEFT JOIN account_reading r ON r.account_id = a.account_id AND r.user_id = $1
 WHERE a.user_id = $1 GROUP BY 1
 """
+# All time by the days' totals; only today, which is the viewer's own and no day of UTC, is summed anew.
 GAINS = """
-SELECT coalesce(a.environment::text, '') AS environment, sum(r.result) AS all_time, count(*) AS closed,
-       coalesce(sum(r.result) FILTER (WHERE r.closed_at >= $2), 0) AS today,
-       count(*) FILTER (WHERE r.closed_at >= $2) AS closed_today
-FROM realized_result r LEFT JOIN account a ON a.account_id = r.account_id AND a.user_id = $1
-WHERE r.user_id = $1 GROUP BY 1
+WITH today AS (
+    SELECT account_id, sum(result) AS result, count(*) AS closed FROM realized_result
+    WHERE user_id = $1 AND closed_at >= $2 GROUP BY 1),
+all_time AS (
+    SELECT account_id, sum(result) AS result, sum(closed)::bigint AS closed FROM result_day WHERE user_id = $1 GROUP BY 1)
+SELECT coalesce(a.environment::text, '') AS environment, sum(w.result) AS all_time, sum(w.closed)::bigint AS closed,
+       coalesce(sum(t.result), 0) AS today, coalesce(sum(t.closed), 0)::bigint AS closed_today
+FROM all_time w LEFT JOIN today t USING (account_id)
+LEFT JOIN account a ON a.account_id = w.account_id AND a.user_id = $1 GROUP BY 1
 """
 # changed_at moves as in change_account_settings.sql: an engine looks at the account's leverage again, which costs it nothing.
 PAUSE_ALL = (

@@ -99,6 +99,7 @@ FROM account a JOIN position p ON p.account_id = a.account_id AND p.user_id = $1
 """
 _POSITIONS = f"""{_POSITION} AND a.account_id >= $2 AND (p.account_id, p.symbol, p.side) > ($2, $3::text, $4::position_side)
 """
+ONE_POSITION = f"{_POSITION} AND a.account_id = $2 AND p.symbol = $3 AND p.side = $4"
 _BY_ACCOUNT = "ORDER BY p.account_id, p.symbol, p.side LIMIT $5"
 OPEN_POSITIONS = f"{_POSITIONS} AND p.protection <> 'closed' {_BY_ACCOUNT}"
 ALL_POSITIONS = f"{_POSITIONS} {_BY_ACCOUNT}"
@@ -246,6 +247,12 @@ async def list_held(
 ) -> list[PositionRow]:
     """Return the open positions that a close of one account, of one instrument or of both would be about; None narrows nothing."""
     return [PositionRow(**dict(row)) for row in await connection.fetch(HELD, user_id, account_id, symbol, limit)]
+
+
+async def read_position(connection: Connection, user_id: UserId, key: PositionKey) -> PositionRow | None:
+    """Return one position of the user's, open or not; None when there is none such."""
+    row = await connection.fetchrow(ONE_POSITION, user_id, *key)
+    return None if row is None else PositionRow(**dict(row))
 
 
 async def list_results(connection: Connection, user_id: UserId, after: ResultKey, limit: int) -> list[ResultRow]:

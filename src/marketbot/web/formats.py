@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -108,6 +108,9 @@ class Formats:
         if at is None:
             return NOTHING
         return f"{at.astimezone(self.zone):{_DATE[self.language]} %H:%M:%S}"
+
+    def day(self, on: date) -> str:
+        return f"{on:{_DATE[self.language]}}"
 
     def zone_name(self) -> str:
         return self.zone.key if isinstance(self.zone, ZoneInfo) else "UTC"

@@ -32,6 +32,7 @@ PLACES = (
     Place("operator_tokens", "/operator/tokens", Scope.OPERATOR_READ),
     Place("egress", "/operator/egress", Scope.OPERATOR_READ),
     Place("channels", "/operator/channels", Scope.OPERATOR_READ),
+    Place("readiness", "/operator/readiness", Scope.OPERATOR_READ),
 )
 
 

@@ -34,8 +34,10 @@ from marketbot.web.pages.passkeys import drop_passkey, name_passkey, passkeys
 from marketbot.web.pages.passwords import forgot, reset, sign_up, take_forgot, take_reset, take_sign_up
 from marketbot.web.pages.people import change_person, people, person, send_reset_link
 from marketbot.web.pages.policy import alter_policy, policy
+from marketbot.web.pages.position import position
 from marketbot.web.pages.privacy import keep_page, privacy, take_back, take_erasure, take_export, take_keep
 from marketbot.web.pages.profile import change_profile, end_sessions, profile, take_password
+from marketbot.web.pages.readiness import readiness
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
 from marketbot.web.pages.signal_test import signal_test, take_signal_test
@@ -62,6 +64,7 @@ OF_USERS = (
     take_disconnect,
     signals,
     results,
+    position,
     channels,
     add_channel,
     change_channel,
@@ -78,6 +81,7 @@ OF_STAFF = (
     erasures,
     ask_erasure,
     keep_somebody,
+    readiness,
 )
 OF_ADMINISTRATION = (
     sources,

@@ -35,6 +35,11 @@ class Ownership:
         """Tell whether everything is this worker's and stays so: nobody need be asked about an account then."""
         return self._is_sole
 
+    @property
+    def owns_first_slot(self) -> bool:
+        """Tell whether this worker does what one of all is to do; nobody does for a moment while slots change hands."""
+        return self.worker != NOBODY and self.map.owners[:1] == (self.worker,)
+
     def learn(self, version: int, slots: SlotMap) -> None:
         self.version, self.map = version, slots
         self._is_sole = self.worker != NOBODY and set(slots.owners) == {self.worker} and set(slots.heirs) == {NOBODY}

@@ -14,19 +14,23 @@ from marketbot.api.user_door import UserDoor
 from marketbot.domain.audit_entry import Action, AuditEntry
 from marketbot.domain.ids import AccountId, UserId
 from marketbot.domain.key_reason import stored_text
+from marketbot.domain.money import ZERO
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
 from marketbot.store.audit_trail import record
 from marketbot.store.control_commands import progress_of, read_own_command
 from marketbot.store.pool import Connection
+from marketbot.store.result_days import read_equity
 from marketbot.store.user_accounts import change_settings, list_own_accounts, read_me
 from marketbot.store.user_home import pause_all, read_standings
 from marketbot.store.user_trades import IntentKey, PositionKey, list_positions, list_signals
 from marketbot.web.admission import form_of
 from marketbot.web.errors import error_page
 from marketbot.web.page import go_to, part, seen_by, show
+from marketbot.web.pages.position import path_of
 from marketbot.web.positions import span_of
+from marketbot.web.sparkline import POINTS_MAX, line_of
 from marketbot.web.viewer import Viewer
 
 POSITIONS_SHOWN = 50
@@ -105,7 +109,10 @@ async def _closing(connection: Connection, user_id: UserId, command_id: int) -> 
 
 
 async def _standing(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
+    equity = await read_equity(connection, user_id, POINTS_MAX)
     return {
+        "lines": {each.environment: line_of([each.before, *(day.total for day in each.days)], ZERO) for each in equity},
+        "line_days": {each.environment: len(each.days) for each in equity},
         "me": await read_me(connection, user_id),
         "standings": await read_standings(connection, user_id, day_began(viewer)),
     }
@@ -114,7 +121,7 @@ async def _standing(connection: Connection, user_id: UserId, viewer: Viewer) -> 
 async def _positions(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
     rows = await list_positions(connection, user_id, PositionKey(), POSITIONS_SHOWN + 1, closed=False)
     return {
-        "positions": [(row, span_of(row)) for row in rows[:POSITIONS_SHOWN]],
+        "positions": [(row, span_of(row), path_of(row)) for row in rows[:POSITIONS_SHOWN]],
         "more_positions": len(rows) > POSITIONS_SHOWN,
     }
 

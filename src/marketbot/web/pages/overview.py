@@ -1,5 +1,5 @@
-"""GET /operator: what an operator sees at a glance. Signals fan out live; accounts, queues, processes, and the database beside the
-review's thresholds."""
+"""GET /operator: what an operator sees at a glance. Signals fan out live; accounts, venues, queues, processes, and the database beside
+the review's thresholds, now and over the last hour or day."""
 
 from __future__ import annotations
 
@@ -12,32 +12,42 @@ from litestar import Response, get
 
 from marketbot.api.admission import ApiRequest, caller_of, demands
 from marketbot.api.database import Database
+from marketbot.api.operator_series import THRESHOLDS, read_series_span
+from marketbot.api.paging import ParameterInvalid
 from marketbot.domain.lane import Lane
 from marketbot.domain.reason_texts import became_text
 from marketbot.domain.scope import Scope
+from marketbot.ports import Clock
 from marketbot.store.first_steps import read_set_up
+from marketbot.store.market_standings import read_standings
 from marketbot.store.overview import (
     Load,
     SignalProgress,
     read_load,
     read_markets,
     read_progress,
+    read_quarantined,
     read_workers,
 )
 from marketbot.store.pool import Connection
+from marketbot.store.samples import Span, read_steps
 from marketbot.store.switches import list_switches
 from marketbot.web.errors import error_page
+from marketbot.web.operations import PLOTS, figures_of
 from marketbot.web.page import part, seen_by, show
 from marketbot.web.pages.first_steps import open_steps
 from marketbot.web.viewer import Viewer
 from marketbot.workers.memory import MIB, resident_bytes
 
-PARTS = ("state", "progress", "markets", "load")
+PARTS = ("state", "progress", "markets", "load", "venues", "figures")
 ALARM_PCT = Decimal(90)
 TARGET_PCT = Decimal(80)
 """The review's thresholds for connections and memory: below 80 % is the target, above 90 % the alarm."""
 SILENT_ALARM_S = 6.0
 """A process that gave no sign for so long is taken for dead (workers/presence.py)."""
+STALE_S = 10.0
+"""Engines tell every two seconds how their addresses stand."""
+QUARANTINED_SHOWN = 5
 HUNDRED = Decimal(100)
 
 
@@ -93,6 +103,10 @@ async def overview(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     viewer = seen_by(request)
     wanted = request.query_params.get("part", "")
+    try:
+        span = read_series_span(request)
+    except ParameterInvalid:
+        return error_page(request, 404)
     if wanted and wanted not in PARTS:
         return error_page(request, 404)
 
@@ -103,7 +117,7 @@ async def overview(request: ApiRequest) -> Response[bytes]:
         if not wanted:
             facts["steps"] = open_steps(await read_set_up(connection), mails=request.app.state.mails) if guided else []
         for name in (wanted,) if wanted else PARTS:
-            facts |= await _READERS[name](connection, viewer)
+            facts |= await (_figures(connection, request, span) if name == "figures" else _READERS[name](connection, viewer))
         return facts
 
     facts = await database.reads.read(read)
@@ -139,4 +153,21 @@ async def _load(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     }
 
 
-_READERS: Mapping[str, Any] = {"state": _state, "progress": _progress, "markets": _markets, "load": _load}
+async def _venues(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+    found = await read_quarantined(connection, QUARANTINED_SHOWN + 1)
+    standings = await read_standings(connection)
+    return {
+        "standings": [(each, Gauge(round(each.used * 1000), 1000)) for each in standings],
+        "stale_s": STALE_S,
+        "quarantined": found[:QUARANTINED_SHOWN],
+        "more_quarantined": len(found) > QUARANTINED_SHOWN,
+    }
+
+
+async def _figures(connection: Connection, request: ApiRequest, span: Span) -> dict[str, Any]:
+    clock: Clock = request.app.state.clock
+    steps = await read_steps(connection, span, clock.now())
+    return {"figures": figures_of(steps), "span": span, "spans": tuple(Span), "plots": PLOTS, "thresholds": THRESHOLDS}
+
+
+_READERS: Mapping[str, Any] = {"state": _state, "progress": _progress, "markets": _markets, "load": _load, "venues": _venues}
