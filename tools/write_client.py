@@ -54,6 +54,7 @@ SECRETS = frozenset(
 WORDS_IN_PLACE_MAX = 5
 """More of them get a name."""
 FOLLOWING = ("next", "next_after")
+_FORMATS = {"decimal": ("decimal", "Decimal"), "date-time": ("datetime", "datetime"), "date": ("datetime", "date")}
 """Fields of a page that say where the list goes on."""
 
 
@@ -119,7 +120,7 @@ class Writer:
 
     def _plain(self, kind: str, schema: dict[str, Any], module: Module) -> str:
         if kind == "string":
-            named = {"decimal": ("decimal", "Decimal"), "date-time": ("datetime", "datetime")}.get(schema.get("format", ""))
+            named = _FORMATS.get(schema.get("format", ""))
             if named is None:
                 return "str"
             module.need(*named)

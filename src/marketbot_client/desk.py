@@ -5,8 +5,109 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Literal
 
 from marketbot_client.call import UNSET, Call, PagedCall, Unset, given, new_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Milliseconds; None where nothing was measured."""
+
+    p50: tuple[float | None, ...]
+    p95: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Values by step, all of the same length as ``at``."""
+
+    signals: tuple[int, ...]
+    accounts: tuple[int, ...]
+    stages: dict[str, Latency]
+    response: Latency
+    requests: tuple[int, ...]
+    errors_pct: tuple[float | None, ...]
+    outcomes: dict[str, tuple[int, ...]]
+    connections_pct: tuple[float | None, ...]
+    memory_pct: tuple[float | None, ...]
+    memory_mb: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """What the review calls the target, and from where on it is an alarm."""
+
+    target: float
+    alarm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesAnswer:
+    """``at`` are the steps that are over, oldest first; ``thresholds`` are the review's."""
+
+    simulated: bool
+    """true where everything is practice."""
+    span: str
+    step_s: int
+    at: tuple[datetime, ...]
+    series: Series
+    thresholds: dict[str, Threshold]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketStanding:
+    """One address at one market, over all engines that use it. ``used`` and ``throttle`` are shares, 0 to 1."""
+
+    venue: str
+    environment: str
+    """``mainnet`` is real money, ``testnet`` practice."""
+    egress: int
+    engines: int
+    used: Decimal
+    throttle: Decimal
+    blocked_s: Decimal
+    breaker: str
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketsAnswer:
+    """Markets answer."""
+
+    simulated: bool
+    """true where everything is practice."""
+    markets: tuple[MarketStanding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReport:
+    """``readiness`` is 0 to 1; ``simulation``: it was a throw-away installation with simulated venues."""
+
+    report_id: int
+    started_at: datetime
+    kept_at: datetime
+    readiness: Decimal
+    ready: bool
+    simulation: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadinessReports:
+    """Readiness reports."""
+
+    simulated: bool
+    """true where everything is practice."""
+    reports: tuple[KeptReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadinessReport:
+    """``report`` is what ``marketbot readiness --format json`` writes, with the course of the run."""
+
+    report_id: int
+    kept_at: datetime
+    report: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +247,46 @@ class TestSignalTaken:
     signal_id: int
     repeated: bool
     test: bool
+
+
+def show_series(*, span: Literal["hour", "day"] | Unset = UNSET) -> Call[SeriesAnswer]:
+    """What all processes counted over the last hour or day.
+
+    Scope: ``operator:read``.
+    """
+    return Call("GET", "/v1/operator/series", {200: SeriesAnswer}, query=given(span=span))
+
+
+def show_markets() -> Call[MarketsAnswer]:
+    """How each source address stands at each market.
+
+    Scope: ``operator:read``.
+    """
+    return Call("GET", "/v1/operator/markets", {200: MarketsAnswer})
+
+
+def list_readiness_reports() -> Call[ReadinessReports]:
+    """The kept readiness reports, the latest first.
+
+    Scope: ``operator:read``.
+    """
+    return Call("GET", "/v1/operator/readiness", {200: ReadinessReports})
+
+
+def show_readiness_report(
+    report_id: int, *, lang: Literal["en", "pt"] | Unset = UNSET, format: Literal["json", "html"] | Unset = UNSET
+) -> Call[ReadinessReport]:
+    """One readiness report, as an object or as a page.
+
+    Scope: ``operator:read``.
+    """
+    return Call(
+        "GET",
+        "/v1/operator/readiness/{report_id}",
+        {200: ReadinessReport},
+        places={"report_id": report_id},
+        query=given(lang=lang, format=format),
+    )
 
 
 def show_signal(signal_id: int) -> Call[SignalAnswer]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 
-from marketbot_client.call import UNSET, PagedCall, Unset, given
+from marketbot_client.call import UNSET, Call, PagedCall, Unset, given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +172,58 @@ class ResultsPage:
     """The cursor of what follows, for ``after``; null: this was the last page."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricePoint:
+    """What a price did from ``at`` on, for a chart's step; in quote per base."""
+
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricesAnswer:
+    """Oldest point first; none stands for a step in which nobody read the price."""
+
+    simulated: bool
+    """true where everything is practice."""
+    position: PositionRow
+    span: str
+    step_s: int
+    prices: tuple[PricePoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultDay:
+    """What positions that closed on one day (of UTC) gained or lost, and all until then; in the quote currency, before fees."""
+
+    day: date
+    result: Decimal
+    closed: int
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equity:
+    """The days of one environment on which something closed, oldest first. ``before`` is the total ahead of the first."""
+
+    environment: str
+    """``mainnet`` is real money, ``testnet`` practice."""
+    before: Decimal
+    days: tuple[ResultDay, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultDaysAnswer:
+    """Result days answer."""
+
+    simulated: bool
+    """true where everything is practice."""
+    equity: tuple[Equity, ...]
+
+
 def list_signals(*, limit: int | Unset = UNSET, after: str | Unset = UNSET) -> PagedCall[SignalsPage, SignalOutcome]:
     """What became of signals at the user's accounts, newest first.
 
@@ -216,3 +269,27 @@ def list_results(*, limit: int | Unset = UNSET, after: str | Unset = UNSET) -> P
     return PagedCall(
         "GET", "/v1/results", {200: ResultsPage}, query=given(limit=limit, after=after), rows="results", following="next"
     )
+
+
+def show_prices(
+    account_id: int, symbol: str, side: str, *, span: Literal["6h", "1d", "7d"] | Unset = UNSET
+) -> Call[PricesAnswer]:
+    """A position as it stands, and how its price went.
+
+    Scope: ``orders:read``.
+    """
+    return Call(
+        "GET",
+        "/v1/positions/{account_id}/{symbol}/{side}/prices",
+        {200: PricesAnswer},
+        places={"account_id": account_id, "symbol": symbol, "side": side},
+        query=given(span=span),
+    )
+
+
+def show_result_days() -> Call[ResultDaysAnswer]:
+    """What each day brought and what it came to, by environment.
+
+    Scope: ``orders:read``.
+    """
+    return Call("GET", "/v1/results/days", {200: ResultDaysAnswer})

@@ -48,7 +48,7 @@ def _by_kind(kind: str, schema: Schema, components: Mapping[str, Schema], name: 
         return False if kind == "boolean" else None
     if kind == "number":
         return 1
-    formats = {"date-time": TIME, "decimal": "0.5"}
+    formats = {"date-time": TIME, "date": TIME[:10], "decimal": "0.5"}
     return formats.get(schema.get("format", ""), "text")
 
 

@@ -18,6 +18,7 @@ JSON = "application/json"
 EVENTS = "text/event-stream"
 MARKDOWN = "text/markdown"
 METRICS = "text/plain"
+HTML = "text/html"
 ZIP = "application/zip"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketbot.api.contract.operation import EVENTS, MARKDOWN, METRICS, ZIP, Operation
+from marketbot.api.contract.operation import EVENTS, HTML, MARKDOWN, METRICS, ZIP, Operation
 from marketbot.api.contract.route_facts import RouteFacts
 from marketbot.api.webhook import SIGNATURE_HEADER, TIMESTAMP_HEADER
 
@@ -25,6 +25,7 @@ data: {"changed":["orders","positions"]}
 _EXAMPLES = {
     EVENTS: _EVENT_EXAMPLE,
     MARKDOWN: "# Control report\n",
+    HTML: "<!doctype html>",
     ZIP: "PK...",
     METRICS: "# TYPE marketbot_requests_total counter\n",
 }

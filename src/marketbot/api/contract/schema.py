@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -24,8 +24,10 @@ _PLAIN: Mapping[Any, Schema] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
     int: {"type": "integer"},
+    float: {"type": "number"},
     Decimal: DECIMAL,
     datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
     # Of a recurring job, seconds: none of these is ever dead, so none has been answered yet.
     timedelta: {"type": "number"},
     type(None): {"type": "null"},

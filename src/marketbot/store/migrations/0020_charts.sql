@@ -46,12 +46,12 @@ CREATE TABLE price_bar (
 -- For its retention.
 CREATE INDEX price_bar_age ON price_bar (minute);
 
-ALTER FUNCTION raise_user_wall() RENAME TO raise_user_wall_16;
+ALTER FUNCTION raise_user_wall() RENAME TO raise_user_wall_19;
 CREATE FUNCTION raise_user_wall() RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     role_name CONSTANT text := (SELECT w.role_name FROM user_wall w);
 BEGIN
-    IF NOT raise_user_wall_16() THEN
+    IF NOT raise_user_wall_19() THEN
         RETURN false;
     END IF;
     EXECUTE format('GRANT SELECT ON result_day, price_bar TO %I', role_name);
