@@ -172,7 +172,7 @@ class Writer:
             module.calls.append(f'    return StreamCall("{path}")')
             return
         if not answers:
-            answers = {"200": "str"}
+            answers = {"200": "bytes" if "application/zip" in _media(operation) else "str"}
         self._function(module, name, method, path, operation, answers, {})
         if "text/markdown" in _media(operation):
             self._function(module, f"{name}_markdown", method, path, operation, {"200": "str"}, {"format": "markdown"})

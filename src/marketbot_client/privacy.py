@@ -50,9 +50,9 @@ class Kept:
     kept: bool
 
 
-def export_own_data(*, password: str) -> Call[str]:
+def export_own_data(*, password: str) -> Call[bytes]:
     """Everything that is kept about whoever is logged in, as a ZIP that is made while it is sent."""
-    return Call("POST", "/v1/me/export", {200: str}, body=given(password=password))
+    return Call("POST", "/v1/me/export", {200: bytes}, body=given(password=password))
 
 
 def show_own_erasure() -> Call[OwnErasure]:

@@ -80,6 +80,9 @@ def read_answer(call: Call[T], answer: Answer) -> T:
     kind = call.answers.get(answer.status)
     if kind is None or answer.media_type == "application/problem+json":
         raise problem_of(answer)
+    if kind is bytes:
+        content: Any = answer.body
+        return content  # type: ignore[no-any-return]
     if kind is str:
         text: Any = answer.body.decode("utf-8", "replace")
         return text  # type: ignore[no-any-return]

@@ -65,6 +65,7 @@ COLD: Mapping[str, str] = {
     "changed_since": "one user who comes back to a stream; tests/users/test_statements.py looks at it behind the wall",
     "change_account_settings": "one account, by its key, when its owner wishes",
     "imported_accounts": "an import",
+    "persons_audit_entries": "one person's copy of their data, a page at a time",
     "plan_account_jobs": "twice a minute: looks through the accounts",
     "replace_follows": "an import",
     "unplan_account_jobs": "twice a minute: looks through the accounts",

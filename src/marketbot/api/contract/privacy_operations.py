@@ -98,7 +98,7 @@ PRIVACY: Mapping[str, Operation] = {
         "export_own_data",
         Tag.PRIVACY,
         "Everything that is kept about whoever is logged in, as a ZIP that is made while it is sent",
-        {},
+        {200: None},
         body=Password,
         reasons=(R.PASSWORD_WRONG, R.OVERLOADED),
         media=ZIP,
