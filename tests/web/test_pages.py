@@ -15,15 +15,37 @@ from .scene import HOSTILE, Login
 
 OF_USERS = ("/home", "/signals", "/results", "/accounts", "/accounts/1", "/profile", "/second-factor")
 OF_STAFF = ("/operator", "/operator/accounts", "/profile", "/second-factor")
+OF_THE_DESK = (
+    "/operator/controls",
+    "/operator/controls/preview?deed=halt&scope=everything",
+    "/operator/controls/preview?deed=close&scope=account&key=1&symbol=btcusdt",
+    "/operator/accounts/1",
+    "/operator/accounts/2",
+    "/operator/users",
+    "/operator/users/1",
+    "/operator/signals/10",
+    "/operator/signals/10?became=denied",
+    "/operator/jobs",
+)
 OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset")
 PARTS = tuple(f"/home?part={part}" for part in ("standing", "positions", "signals", "accounts"))
 OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load"))
+DESK_PARTS = (
+    "/operator/controls?part=state",
+    "/operator/jobs?part=queues",
+    *(f"/operator/accounts/1?part={part}" for part in ("standing", "positions", "outcomes")),
+    *(f"/operator/signals/10?part={part}" for part in ("progress", "accounts")),
+)
 FIRST_LOAD_MAX_BYTES = 350_000
 _LOADED = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 
 
 async def test_everybody_sees_their_pages(console: Console) -> None:
-    for who, paths in ((console.ana, OF_USERS + PARTS), (console.olga, OF_STAFF + OPERATOR_PARTS), (None, OPEN)):
+    for who, paths in (
+        (console.ana, OF_USERS + PARTS),
+        (console.olga, OF_STAFF + OPERATOR_PARTS + OF_THE_DESK + DESK_PARTS),
+        (None, OPEN),
+    ):
         for path in paths:
             answer = await console.get(path, who)
             assert answer.status == 200, (path, answer.body[:600])

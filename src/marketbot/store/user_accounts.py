@@ -35,6 +35,7 @@ LEFT JOIN key_check c ON c.account_id = a.account_id AND c.user_id = a.user_id
 """
 LIST_OWN = f"{_ACCOUNTS} WHERE a.user_id = $1 AND a.account_id > $2 ORDER BY a.account_id LIMIT $3"
 READ_OWN = f"{_ACCOUNTS} WHERE a.account_id = $1 AND a.user_id = $2"
+READ_ANY = f"{_ACCOUNTS} WHERE a.account_id = $1"
 LIST_ALL = f"{_ACCOUNTS} WHERE a.account_id > $1 ORDER BY a.account_id LIMIT $2"
 PAUSE_OWN = """
 WITH changed AS (
@@ -144,6 +145,12 @@ async def list_all_accounts(connection: Connection, after: AccountId, limit: int
 
 async def read_own_account(connection: Connection, user_id: UserId, account_id: AccountId) -> AccountRow | None:
     row = await connection.fetchrow(READ_OWN, account_id, user_id)
+    return None if row is None else AccountRow(**dict(row))
+
+
+async def read_any_account(connection: Connection, account_id: AccountId) -> AccountRow | None:
+    """Return anybody's account; the operator's view."""
+    row = await connection.fetchrow(READ_ANY, account_id)
     return None if row is None else AccountRow(**dict(row))
 
 

@@ -24,7 +24,11 @@ PLACES = (
     Place("results", "/results", Scope.ORDERS_READ),
     Place("accounts", "/accounts", Scope.ACCOUNTS_READ),
     Place("overview", "/operator", Scope.OPERATOR_READ),
+    Place("controls", "/operator/controls", Scope.OPERATOR_READ),
     Place("all_accounts", "/operator/accounts", Scope.OPERATOR_READ),
+    Place("users", "/operator/users", Scope.OPERATOR_READ),
+    Place("jobs", "/operator/jobs", Scope.OPERATOR_READ),
+    Place("audit", "/operator/audit", Scope.AUDIT_READ),
 )
 
 

@@ -8,8 +8,15 @@ from marketbot.web.admission import check_form, enter
 from marketbot.web.pages.account import account, change_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
+from marketbot.web.pages.any_account import any_account
+from marketbot.web.pages.any_signal import any_signal
+from marketbot.web.pages.any_user import admit_user, any_user
+from marketbot.web.pages.command import give_command, preview_command
+from marketbot.web.pages.controls import controls
 from marketbot.web.pages.entrance import choose, entrance, static_file
+from marketbot.web.pages.given import given_command
 from marketbot.web.pages.home import home, pause
+from marketbot.web.pages.jobs import drop_job, jobs, retry_job
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
 from marketbot.web.pages.overview import overview
@@ -18,9 +25,29 @@ from marketbot.web.pages.profile import change_profile, end_sessions, profile, t
 from marketbot.web.pages.results import results
 from marketbot.web.pages.second_factor import begin_setting_up, confirm, renew_codes, second_factor, take_code, turn_off
 from marketbot.web.pages.signals import signals
+from marketbot.web.pages.trail import control_report, prove, trail
+from marketbot.web.pages.users import users
 
 OF_USERS = (home, pause, accounts, account, change_account, signals, results)
-OF_STAFF = (overview, all_accounts)
+OF_STAFF = (
+    overview,
+    controls,
+    preview_command,
+    give_command,
+    given_command,
+    all_accounts,
+    any_account,
+    users,
+    any_user,
+    admit_user,
+    any_signal,
+    jobs,
+    retry_job,
+    drop_job,
+    trail,
+    prove,
+    control_report,
+)
 OF_PEOPLE = (
     entrance,
     logout,

@@ -26,8 +26,8 @@ NAME = "all_accounts"
 NEWEST, OLDEST = "newest", "oldest"
 ANY = Option("", "filter.any")
 COLUMNS: Sequence[Column[ListedAccount]] = (
-    Column("label", lambda row: row.label, lead=True),
-    Column("user", lambda row: row.user_name),
+    Column("label", lambda row: row.label, "account_link", lead=True),
+    Column("user", lambda row: row.user_name, "user_link"),
     Column("venue", lambda row: row.venue, "venue"),
     Column("environment", lambda row: row.environment, "environment"),
     Column("status", lambda row: row.status, "status"),
