@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from marketbot.domain.trading_state import TradingState
 from marketbot.web.assets import assets
 from marketbot.web.headers import CONTENT_SECURITY_POLICY
 
@@ -56,6 +57,24 @@ async def test_everybody_sees_their_pages(console: Console) -> None:
             assert "style=" not in text
             assert not re.search(r"\son[a-z]+=", text)
             assert not re.search(r"<script(?![^>]* src=)", text)
+
+
+@pytest.mark.parametrize("state", list(TradingState)[1:])
+async def test_every_page_opens_under_every_halt(console: Console, state: TradingState) -> None:
+    """What is stopped is told on the pages that people open just then."""
+    keys = {"everything": "", "environment": "testnet", "venue": "bybit", "instrument": "BTCUSDT", "user": "1", "account": "1"}
+    for scope, key in keys.items():
+        await console.store.execute(
+            "INSERT INTO switch (scope, key, state, reason) VALUES ($1, $2, $3, 'a reason')", scope, key, state.value
+        )
+    for who, paths in ((console.ana, OF_USERS + PARTS), (console.olga, OF_STAFF + OPERATOR_PARTS + OF_THE_DESK + DESK_PARTS)):
+        for path in paths:
+            assert (await console.get(path, who)).status == 200, path
+    told = (await console.get("/operator?part=state", console.olga)).body.decode()
+    assert told.count("a reason") == len(keys)
+    hers = (await console.get("/home?part=standing", console.ana, accept_language="en")).body.decode()
+    assert "and 2 more" in hers
+    assert "a reason" not in hers
 
 
 async def test_every_page_is_guarded_by_headers(console: Console) -> None:

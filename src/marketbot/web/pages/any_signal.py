@@ -30,15 +30,15 @@ KEPT = ("became", "after")
 
 def columns(language: Language) -> list[Column[SignalAccount]]:
     return [
-        Column("account", lambda row: row.label, "account_link", lead=True),
+        Column("account", lambda row: row.label, "placed_account", lead=True),
         Column("account_id", lambda row: row.account_id, shown=False),
         Column("user_id", lambda row: row.user_id, shown=False),
-        Column("venue", lambda row: row.venue, "venue"),
-        Column("environment", lambda row: row.environment, "environment"),
+        Column("venue", lambda row: row.venue, shown=False),
+        Column("environment", lambda row: row.environment, shown=False),
         Column("became", lambda row: row.became, "became"),
-        Column("why", lambda row: became_text(row.became, row.reason, language) or row.reason, full=True),
+        Column("why", lambda row: became_text(row.became, row.reason, language) or row.reason, "why", full=True),
         Column("reason_code", lambda row: row.reason, shown=False),
-        Column("detail", lambda row: row.detail, "code", full=True),
+        Column("detail", lambda row: row.detail, shown=False),
         Column("qty", lambda row: row.qty, "number", end=True),
         Column("stop_price", lambda row: row.stop_price, shown=False),
         Column("target_price", lambda row: row.target_price, shown=False),

@@ -21,7 +21,6 @@ from marketbot.controls.errors import ControlRefused
 from marketbot.controls.halt import REASON_MAX_CHARS
 from marketbot.domain.money import ZERO
 from marketbot.domain.scope import Scope as Right
-from marketbot.domain.trading_state import Scope
 from marketbot.store.pool import Connection
 from marketbot.web.admission import form_of
 from marketbot.web.commanding import Deed, Wish, read_wish
@@ -113,7 +112,6 @@ async def _show(request: ApiRequest, wish: Wish, covered: Coverage, form: Form, 
         form=form,
         reason_max=REASON_MAX_CHARS,
         nothing=wish.deed is Deed.CLOSE and not covered.open_positions and not covered.queued_chunks,
-        all_of_it=wish.scope is Scope.EVERYTHING,
     )
 
 

@@ -80,7 +80,7 @@ COLUMNS: Sequence[Column[Told]] = (
     Column("subject", lambda row: row.entry.subject_kind, "subject"),
     Column("subject_id", lambda row: row.subject_id, shown=False),
     Column("facts", lambda row: facts_of(row.entry), "code", full=True),
-    Column("address", lambda row: row.entry.address, "code"),
+    Column("address", lambda row: row.entry.address, "address"),
     Column("entry_id", lambda row: row.entry.entry_id, "number", end=True),
     Column("hash", lambda row: row.entry.hash, shown=False),
 )

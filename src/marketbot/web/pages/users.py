@@ -36,7 +36,7 @@ async def users(request: ApiRequest) -> Response[bytes]:
     database: Database = request.app.state.database
     asked = request.query_params
     access = chosen(asked, "access", ACCESS)
-    wanted = UserFilter(None if access is None else access == "open", typed(asked, "q"))
+    wanted = UserFilter(None if access is None else access == "open", typed(asked, "name"))
     newest_first = chosen(asked, "order", (NEWEST, OLDEST)) != OLDEST
     first = IdKey(MAX_ID if newest_first else 0)
 
@@ -48,7 +48,7 @@ async def users(request: ApiRequest) -> Response[bytes]:
     if wants_csv(request):
         return await csv_answer(request, NAME, COLUMNS, first, read, key_of)
     filters = [
-        Filter("q", value=wanted.begins or ""),
+        Filter("name", value=wanted.begins or ""),
         Filter("access", (ANY, *(Option(each, f"access.{each}") for each in ACCESS)), access or ""),
         Filter("order", (Option(NEWEST, "filter.newest"), Option(OLDEST, "filter.oldest")), NEWEST if newest_first else OLDEST),
     ]
