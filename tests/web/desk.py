@@ -30,7 +30,8 @@ SELECT (ARRAY['notice', 'letter'])[1 + n % 2], 'n' || n, 8, 8, 'TimeoutError: no
 """
 _OPEN_JOBS = """
 INSERT INTO job (kind, key, max_attempts, due_at, claimed_by)
-VALUES ('notice', 'a', 8, now() - interval '4 s', NULL), ('notice', 'b', 8, now(), 1), ('retention', 'recurring', 3, now() + interval '1 h', NULL)
+VALUES ('notice', 'a', 8, now() - interval '4 s', NULL), ('notice', 'b', 8, now(), 1),
+    ('retention', 'recurring', 3, now() + interval '1 h', NULL)
 """
 # What the engines would have done about the close: one position closed, one refused by its venue, one not to be touched.
 _PLANNED = """
@@ -45,7 +46,10 @@ _CLOSED = """
 INSERT INTO outcome (signal_id, account_id, user_id, result, acked_ms, at)
 SELECT min(signal_id), 1, 1, 'ordered', 88, now() FROM signal WHERE command_id = $1
 """
-_ACKNOWLEDGED = "INSERT INTO control_ack (command_id, worker, at) SELECT $1, 1, asked_at + interval '412 ms' FROM control_command WHERE command_id = $1"
+_ACKNOWLEDGED = """
+INSERT INTO control_ack (command_id, worker, at)
+SELECT command_id, 1, asked_at + interval '412 ms' FROM control_command WHERE command_id = $1
+"""
 
 
 @dataclass(frozen=True, slots=True)
