@@ -8,23 +8,22 @@ from datetime import datetime
 from marketbot.domain.ids import UserId
 from marketbot.store.pool import Connection
 
-_COLUMNS = """
-u.user_id, u.name, u.created_at, u.disabled_at,
-(SELECT count(*) FROM account a WHERE a.user_id = u.user_id) AS accounts,
-(SELECT count(*) FROM account a WHERE a.user_id = u.user_id AND a.status = 'ready') AS ready,
-(SELECT count(*) FROM account a JOIN position p ON p.account_id = a.account_id
- WHERE a.user_id = u.user_id AND p.protection <> 'closed') AS open_positions,
-(SELECT s.state::text FROM switch s WHERE s.scope = 'user' AND s.key = u.user_id::text AND s.state <> 'active') AS switched
+_LISTED = """
+SELECT u.user_id, u.name, u.created_at, u.disabled_at, c.accounts, c.ready, c.open_positions::bigint AS open_positions,
+       (SELECT s.state::text FROM switch s WHERE s.scope = 'user' AND s.key = u.user_id::text AND s.state <> 'active') AS switched
+FROM ({page}) u, LATERAL (
+    SELECT count(*) AS accounts, count(*) FILTER (WHERE a.status = 'ready') AS ready,
+           coalesce(sum((SELECT count(*) FROM position p WHERE p.account_id = a.account_id AND p.protection <> 'closed')), 0)
+               AS open_positions
+    FROM account a WHERE a.user_id = u.user_id) c
 """
 _PAGE = """
-SELECT {columns} FROM app_user u
-WHERE u.user_id {compare} $1 AND ($2::boolean IS NULL OR (u.disabled_at IS NULL) = $2)
-  AND ($3::text IS NULL OR starts_with(lower(u.name), lower($3)))
-ORDER BY u.user_id {direction} LIMIT $4
+SELECT * FROM app_user WHERE user_id {compare} $1 AND ($2::boolean IS NULL OR (disabled_at IS NULL) = $2)
+AND ($3::text IS NULL OR starts_with(lower(name), lower($3))) ORDER BY user_id {direction} LIMIT $4
 """
-UPWARDS = _PAGE.format(columns=_COLUMNS, compare=">", direction="ASC")
-DOWNWARDS = _PAGE.format(columns=_COLUMNS, compare="<", direction="DESC")
-ONE = f"SELECT {_COLUMNS} FROM app_user u WHERE u.user_id = $1"
+UPWARDS = _LISTED.format(page=_PAGE.format(compare=">", direction="ASC")) + "ORDER BY u.user_id"
+DOWNWARDS = _LISTED.format(page=_PAGE.format(compare="<", direction="DESC")) + "ORDER BY u.user_id DESC"
+ONE = _LISTED.format(page="SELECT * FROM app_user WHERE user_id = $1")
 
 
 @dataclass(frozen=True, slots=True)
