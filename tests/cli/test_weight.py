@@ -14,8 +14,8 @@ ASK = "import sys, {module}; print(' '.join(sorted({{name.partition('.')[0] for 
     ("module", "spared"),
     [
         ("marketbot.supervisor.supervisor", {"litestar", "granian", "redis", "aiohttp", "ccxt"}),
-        ("marketbot.api.server", {"redis", "ccxt"}),
-        ("marketbot.bootstrap", {"litestar", "granian", "redis", "ccxt"}),
+        ("marketbot.api.server", {"redis", "ccxt", "segno"}),
+        ("marketbot.bootstrap", {"litestar", "granian", "redis", "ccxt", "segno"}),
     ],
 )
 def test_a_process_loads_no_library_before_it_needs_it(module: str, spared: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -43,9 +44,9 @@ async def test_it_is_one_message_that_every_stream_hears_in_its_turn(
     spread: list[float] = []
     tell_within = LiveStream.tell_within
 
-    def noted(stream: LiveStream, seconds: float, changed: int) -> None:
+    def noted(stream: LiveStream, seconds: float, changed: int, latest_s: float, is_busy: Callable[[], bool]) -> None:
         spread.append(seconds)
-        tell_within(stream, seconds, changed)
+        tell_within(stream, seconds, changed, latest_s, is_busy)
 
     monkeypatch.setattr(LiveStream, "tell_within", noted)
     opened = [each.hub.open(UserId(number), None, int(EVERYTHING)) for each in made.instances for number in range(1, LOOKING + 1)]

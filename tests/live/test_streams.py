@@ -11,6 +11,7 @@ from tests.cache.store import Store
 from tests.users.crowd import give_token
 
 from marketbot.api import identity, live_hub, live_stream
+from marketbot.api.shedding import CALM_MAX, Room
 from marketbot.cache import events as bus_module
 from marketbot.cache import shared as shared_module
 from marketbot.cache import stream_places
@@ -18,6 +19,7 @@ from marketbot.cache.stream_places import PREFIX, PROCESSES
 from marketbot.controls.halt import halt
 from marketbot.domain.ids import UserId
 from marketbot.domain.live import EVERYTHING, Changed, names
+from marketbot.domain.load import LoadClass
 from marketbot.domain.scope import Scope
 from marketbot.domain.trading_state import Scope as SwitchScope
 from marketbot.observability import live_metrics, metrics
@@ -313,6 +315,33 @@ async def test_many_who_have_news_together_hear_it_one_after_the_other(install: 
     assert one._later == news | int(Changed.POSITIONS), "who waits anyway hears all of it together"
     await until(lambda: not any(stream.waits for stream in streams))
     assert all(stream._owed for stream in streams)
+
+
+async def test_readers_wait_while_the_process_is_busy(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_stream, "BUSY_WAIT_S", 0.01)
+    made = (await install(instances=1)).instances[0]
+    hub, news, asked = made.hub, int(Changed.ORDERS), 0
+    one = hub.open(UserId(1), None, int(EVERYTHING))
+    assert one is not None
+
+    def is_busy() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked <= 5
+
+    one.tell_within(0.0, news, live_hub.SPREAD_MAX_S, is_busy)
+    await until(lambda: asked == 6)
+    assert one._owed == news
+    assert not one.waits
+    # It is the requests in flight that count, and nobody waits for ever.
+    room = Room(100)
+    for busy in (False, True):
+        for _ in range(CALM_MAX):
+            room.enter(LoadClass.READ)
+        assert room.is_busy is busy
+    one._message()
+    one.tell_within(0.0, news, 0.05, lambda: True)
+    await until(lambda: one._owed == news)
 
 
 def test_the_bounds_are_those_that_were_promised() -> None:

@@ -307,6 +307,21 @@ async def test_refusals_halve_the_limit_and_it_grows_back_step_by_step() -> None
     assert pace.state()[0]["limit"] == USABLE
 
 
+async def test_the_market_is_read_through_whichever_address_has_budget() -> None:
+    clock = HandClock()
+    pace = Pace(LIMITS, egresses=3, clock=clock)
+    assert pace.market_egress == 0
+    draw_all(pace, urgent=False)
+    assert pace.market_egress == 1, "nobody waits at the first while the second is free"
+    pace.block_egress(1, 2.0)
+    assert pace.market_egress == 2
+    used = draw_all(pace, egress=2, urgent=False)
+    pace.note_egress_used(0, used + 1)
+    assert pace.market_egress == 2, "none has enough: the one with the most left"
+    await clock.advance(PERIOD_S * 1.2)
+    assert pace.market_egress == 0
+
+
 async def test_a_ban_that_another_process_tells_of_is_kept_and_not_told_again() -> None:
     clock = HandClock()
     first, second = (Pace(LIMITS, egresses=1, clock=clock) for _ in range(2))

@@ -96,7 +96,7 @@ def create_app(
     trusted = read_networks(settings.trusted_proxies)
     room = Room(settings.api_max_in_flight)
     events = None if dsn is None else EventBus(database.notify, dsn, shared)
-    hub = LiveHub(events, database, time, draining, StreamPlaces(shared))
+    hub = LiveHub(events, database, time, draining, StreamPlaces(shared), lambda: room.is_busy)
     passwords = Passwords()
     state = State(
         {

@@ -43,7 +43,9 @@ TOKEN_CHECK_S = 5.0
 TELLS_AT_ONCE = 50
 TELLS_PER_S = 100.0
 """Where more streams than ``TELLS_AT_ONCE`` have news together, as after a fan-out, each hears it at a moment of its own, so many a second:
-whoever hears reads, and a thousand readers in one instant would leave no room for orders."""
+whoever hears reads, and a thousand readers in one instant would leave no room for orders. So many are the most: how many a process can
+serve beside its other work, and beside the other processes of its machine, shows in its requests in flight, and while those are many the
+next readers wait."""
 SPREAD_MAX_S = 20.0
 MAX_DIGITS = 19
 AGAIN_S = 1.0
@@ -53,16 +55,23 @@ log = logger(__name__)
 
 
 class LiveHub:
-    """One a process. ``events`` of None: streams open and stay, and nothing is told."""
+    """One a process. ``events`` of None: streams open and stay, and nothing is told. ``is_busy``: the process has requests that wait."""
 
     def __init__(
-        self, events: EventBus | None, database: Database, clock: Clock, draining: Draining, places: StreamPlaces
+        self,
+        events: EventBus | None,
+        database: Database,
+        clock: Clock,
+        draining: Draining,
+        places: StreamPlaces,
+        is_busy: Callable[[], bool],
     ) -> None:
         self._events = events
         self._database = database
         self._clock = clock
         self._draining = draining
         self._places = places
+        self._is_busy = is_busy
         self._streams: dict[UserId, set[LiveStream]] = {}
         self._operators: set[LiveStream] = set()
         self._count = 0
@@ -240,7 +249,7 @@ class LiveHub:
             return
         within_s = min(SPREAD_MAX_S, waiting / TELLS_PER_S)
         for stream, changed in news:
-            stream.tell_within(within_s, changed)
+            stream.tell_within(within_s, changed, SPREAD_MAX_S, self._is_busy)
 
     async def _check_tokens(self) -> None:
         while True:

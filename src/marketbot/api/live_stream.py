@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -27,6 +27,8 @@ AGE_S = 3_600.0
 AGAIN_MIN_MS = 1_000
 AGAIN_MAX_MS = 15_000
 """How long a caller waits before it comes back, drawn for each: five thousand streams of a process that ends come in a quarter minute."""
+BUSY_WAIT_S = 1.0
+"""Whose moment comes while the process is busy is told within so much more, and so on."""
 RESUME_MAX = timedelta(minutes=5)
 """A reader that was away for longer reads everything."""
 OVERLAP = timedelta(seconds=30)
@@ -103,10 +105,13 @@ class LiveStream:
                 self._signals.add(signal_id)
         self._wake.set()
 
-    def tell_within(self, seconds: float, changed: int) -> None:
-        """The same at a moment of its own, so that not all readers of a process read at once."""
+    def tell_within(self, seconds: float, changed: int, latest_s: float, is_busy: Callable[[], bool]) -> None:
+        """The same at a moment of its own, so that not all readers of a process read at once; while it is busy a little later still,
+        but not after ``latest_s`` seconds.
+        """
         if not self._later:
-            asyncio.get_running_loop().call_later(random.uniform(0, seconds), self._tell_later)  # noqa: S311 - not a secret
+            loop = asyncio.get_running_loop()
+            self._wait(seconds, loop.time() + latest_s, is_busy)
         self._later |= changed
 
     @property
@@ -175,7 +180,14 @@ class LiveStream:
         """Where the reader is once it has this: a moment, so that any process, now or later, can say what is newer."""
         return (self._clock.now() - _EPOCH) // _MICROSECOND
 
-    def _tell_later(self) -> None:
+    def _wait(self, seconds: float, until_s: float, is_busy: Callable[[], bool]) -> None:
+        delay_s = random.uniform(0, seconds)  # noqa: S311 - not a secret
+        asyncio.get_running_loop().call_later(delay_s, self._tell_later, until_s, is_busy)
+
+    def _tell_later(self, until_s: float, is_busy: Callable[[], bool]) -> None:
+        if self.ended is None and is_busy() and asyncio.get_running_loop().time() + BUSY_WAIT_S < until_s:
+            self._wait(BUSY_WAIT_S, until_s, is_busy)
+            return
         changed, self._later = self._later, 0
         self.tell(changed)
 

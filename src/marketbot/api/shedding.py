@@ -25,6 +25,10 @@ MAX_ARRIVING = 2_048
 """Requests whose body is still on its way. They do nothing yet, so slow senders take no place from anybody; each holds 64 KiB at most."""
 SHARES: Mapping[LoadClass, float] = {LoadClass.READ: 0.6, LoadClass.COMMAND: 0.8, LoadClass.URGENT: 1.0}
 """A class is admitted while all requests in flight fill less than this share of the room."""
+CALM_MAX = 8
+"""Requests in flight up to which a process has time for readers whom it could as well tell later. At a few milliseconds each, more
+means that they wait for each other.
+"""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -44,6 +48,11 @@ class Room:
 
     def __repr__(self) -> str:
         return f"<Room {self._serving} of {self._bounds[LoadClass.URGENT]}, {self.arriving} arriving>"
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether what can wait should: requests already wait for each other."""
+        return self._serving > CALM_MAX
 
     def has_place(self, load_class: LoadClass) -> bool:
         if load_class is LoadClass.STREAM:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyotp
-import segno
 
 STEP_S = 30
 STEPS_OFF = 1
@@ -44,6 +43,8 @@ def totp_aad(person_id: int) -> bytes:
 
 def enrol(email: str) -> Enrolment:
     """Make a secret for whoever has this address."""
+    import segno  # three megabytes that only this moment needs
+
     secret = base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode()
     url = pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S).provisioning_uri(name=email, issuer_name=ISSUER)
     picture = io.BytesIO()

@@ -109,6 +109,10 @@ class EgressBudget:
         self._asks_again_at = now + ASK_EVERY_S
         return True
 
+    def left(self, now: float) -> int:
+        """Return what an ordinary call would find left of the window, less one unit for each that waits already."""
+        return self.allowance.limit(now, urgent=False) - self.window.turn(now) - len(self.line) - len(self.urgent_line)
+
     def crowded(self, urgent: bool) -> bool:
         """Tell whether somebody waits whose turn comes before a newcomer's."""
         return bool(self.urgent_line) or (not urgent and bool(self.line))

@@ -28,6 +28,8 @@ NAP_S = 0.05
 NEWS_MIN_S = 1.0
 """A ban is told to other processes when it ends at least this much later than the one they know of."""
 NOT_HELD_RETRY_S = 1.0
+MARKET_CALL_UNITS = 2
+"""What the dearest call for a whole market weighs: the prices of all symbols at Binance."""
 
 
 class _AccountBudget:
@@ -145,9 +147,15 @@ class Pace:
 
     @property
     def market_egress(self) -> int:
-        """Return where market-wide calls leave from: the first address that is open to us, or the first of all."""
+        """Return where market-wide calls leave from: the first open address with budget for one at once, or else the open one with the
+        most left; the first of all where none is open.
+
+        Prices that grow old deny the entries of every account, so one slowed address must not keep them from being read.
+        """
         now = self._now()
-        return next((number for number, at in enumerate(self._egresses) if now >= at.closed_until), 0)
+        left = {number: at.left(now) for number, at in enumerate(self._egresses) if now >= at.closed_until}
+        at_once = (number for number, units in left.items() if units >= MARKET_CALL_UNITS)
+        return next(at_once, max(left, key=lambda number: left[number], default=0))
 
     @property
     def egresses(self) -> int:
