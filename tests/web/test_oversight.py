@@ -213,7 +213,7 @@ async def test_who_is_shut_out_is_out_at_once_and_let_in_again(console: Console,
     assert b'value="true"' in (await console.get("/operator/users/1", manager)).body
     assert (await console.post("/operator/users/1", manager, enabled="true")).status == 303
     assert (await console.post("/operator/users/1", manager, enabled="perhaps")).status == 400
-    for number in ("999", "99999999999999999999"):
+    for number in ("999", str(2**63 - 1), "99999999999999999999"):
         assert (await console.post(f"/operator/users/{number}", manager, enabled="true")).status == 404
         assert (await console.get(f"/operator/users/{number}", manager)).status == 404
     actions = await console.store.fetch("SELECT action FROM audit_entry WHERE subject_kind = 'user' ORDER BY entry_id")
@@ -238,7 +238,7 @@ async def test_an_account_shows_its_own_and_what_stops_it(console: Console, desk
     assert "deed=halt&amp;scope=account&amp;key=2" in two
     four = (await console.get("/operator/accounts/4", console.olga, accept_language=EN)).body.decode()
     assert "deed=resume&amp;scope=account&amp;key=4" in four
-    for number in ("9999", "0", "99999999999999999999"):
+    for number in ("9999", "0", str(2**63 - 1), "99999999999999999999"):
         assert (await console.get(f"/operator/accounts/{number}", console.olga)).status == 404
     assert (await console.get("/operator/accounts/1?part=x", console.olga)).status == 404
 
@@ -276,6 +276,7 @@ async def test_a_signal_tells_of_every_account_with_its_reason(console: Console,
         ("8?after=x", 400),
         ("8?part=x", 404),
         ("9999", 404),
+        (str(2**63 - 1), 404),
         ("0", 404),
         ("99999999999999999999", 404),
     ):

@@ -36,9 +36,9 @@ REFUSED = {
 }
 
 
-@get("/operator/controls/preview", opt=demands(Right.CONTROLS_WRITE))
+@get("/operator/controls/preview", opt=demands(Right.CONTROLS_WRITE) | URGENT)
 async def preview_command(request: ApiRequest) -> Response[bytes]:
-    """What a command would touch now, and the form that gives it. Changes nothing."""
+    """What a command would touch now, and the form that gives it. Changes nothing; shed as late as the command whose way it is."""
     wish, wrong = read_wish(request.query_params)
     if wish is None:
         return await show_controls(request, Form(request.query_params, wrong), 422)

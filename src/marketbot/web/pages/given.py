@@ -38,7 +38,8 @@ async def given_command(request: ApiRequest) -> Response[bytes]:
 
 
 async def _facts(connection: Connection, command_id: int, viewer: Viewer) -> dict[str, Any] | None:
-    command, given = await read_command(connection, command_id), await read_given(connection, command_id)
+    command = await read_command(connection, command_id)
+    given = None if command is None else await read_given(connection, command_id)
     if command is None or given is None:
         return None
     facts: dict[str, Any] = {"given": given, "effect": None, "progress": None, "reasons": [], "signals": [], "bars": []}
