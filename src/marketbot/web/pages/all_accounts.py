@@ -26,10 +26,10 @@ NAME = "all_accounts"
 NEWEST, OLDEST = "newest", "oldest"
 ANY = Option("", "filter.any")
 COLUMNS: Sequence[Column[ListedAccount]] = (
-    Column("label", lambda row: row.label, "account_link", lead=True),
+    Column("label", lambda row: row.label, "placed_account", lead=True),
     Column("user", lambda row: row.user_name, "user_link"),
-    Column("venue", lambda row: row.venue, "venue"),
-    Column("environment", lambda row: row.environment, "environment"),
+    Column("venue", lambda row: row.venue, shown=False),
+    Column("environment", lambda row: row.environment, shown=False),
     Column("status", lambda row: row.status, "status"),
     Column("status_reason", lambda row: row.status_reason, full=True),
     Column("trading", lambda row: "paused" if row.paused else "reduce_only" if row.reduce_only else "active", "trading"),
