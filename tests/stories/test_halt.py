@@ -83,9 +83,11 @@ async def test_a_running_fan_out_is_halted_from_the_page(database: str, tmp_path
             await expect(auditors.page.locator("#switches")).to_contain_text("by Olga")
             await expect(auditors.page.locator("#switches")).to_contain_text(REASON)
             await expect(users.page.locator("#standing")).to_contain_text("The operator has halted all trading")
+            took = await operators.page.locator("#took").inner_text()
+            await expect(users.page.locator("#standing")).to_contain_text(f"in force everywhere after {took}")
             await expect(users.page.locator("#standing")).not_to_contain_text(REASON)
             await auditors.page.get_by_role("link", name="Details").click()
-            await expect(auditors.page.locator("#took")).to_have_text(await operators.page.locator("#took").inner_text())
+            await expect(auditors.page.locator("#took")).to_have_text(took)
             await expect(auditors.page.get_by_role("link", name="Resume")).to_have_count(0)
             await entries_stop_and_protection_goes_on(made, signal_id)
 

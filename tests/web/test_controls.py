@@ -185,6 +185,25 @@ async def test_a_command_tells_when_it_took_effect_and_what_it_could_not_do(cons
         assert (await console.get(f"/operator/controls/{number}", console.olga)).status == 404
 
 
+async def test_a_user_sees_when_what_stops_them_took_effect(console: Console, desk: Desk) -> None:
+    standing = "/home?part=standing"
+    hers = (await console.get(standing, console.ana, accept_language="en")).body.decode()
+    assert "The operator has halted bybit" in hers
+    assert "in force everywhere after 412 ms" in hers
+    assert 'hx-trigger="every 2s"' not in hers
+    # His own account's switch has not been read by the engine; hers tells nothing of it.
+    his = (await console.get(standing, console.rui, accept_language="en")).body.decode()
+    assert his.count("taking effect") == 1
+    assert 'hx-trigger="every 2s"' in his
+    assert "no. 4" not in hers
+    await console.store.execute(
+        "INSERT INTO control_ack SELECT 2, 1, asked_at + interval '77 ms' FROM control_command WHERE command_id = 2"
+    )
+    read = (await console.get(standing, console.rui, accept_language="en")).body.decode()
+    assert "in force everywhere after 77 ms" in read
+    assert 'hx-trigger="every 2s"' not in read
+
+
 async def test_commands_are_listed_narrowed_and_exported(console: Console, desk: Desk) -> None:
     for number in range(60):
         await console.store.execute(

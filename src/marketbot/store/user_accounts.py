@@ -51,10 +51,14 @@ SELECT u.user_id, u.name, u.created_at,
 FROM app_user u WHERE u.user_id = $1
 """
 SWITCHES = """
-SELECT scope::text, key, state::text, changed_at FROM switch
-WHERE state <> 'active' AND (scope NOT IN ('user', 'account') OR (scope = 'user' AND key = $1::bigint::text)
-    OR (scope = 'account' AND EXISTS (SELECT FROM account a WHERE a.user_id = $1 AND a.account_id::text = switch.key)))
-ORDER BY scope, key LIMIT $2
+WITH own AS MATERIALIZED (
+    SELECT scope, key, state, changed_at FROM switch
+    WHERE state <> 'active' AND (scope NOT IN ('user', 'account') OR (scope = 'user' AND key = $1::bigint::text)
+        OR (scope = 'account' AND EXISTS (SELECT FROM account a WHERE a.user_id = $1 AND a.account_id::text = switch.key)))
+    ORDER BY scope, key LIMIT $2)
+SELECT o.scope::text, o.key, o.state::text, o.changed_at, e.effective_at, e.took_ms
+FROM own o LEFT JOIN stops_effect($1) e ON e.scope = o.scope AND e.key = o.key
+ORDER BY o.scope, o.key
 """
 SWITCHES_MAX = 200
 
@@ -106,12 +110,17 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True)
 class StoppedRow:
-    """A switch that stops entries of this user, or of everybody."""
+    """A switch that stops entries of this user, or of everybody.
+
+    ``effective_at`` is when every engine went by it, ``took_ms`` after the command; None while one has not read it.
+    """
 
     scope: str
     key: str
     state: str
     changed_at: datetime
+    effective_at: datetime | None
+    took_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
