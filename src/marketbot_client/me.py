@@ -16,6 +16,9 @@ class StoppedRow:
     key: str
     state: str
     changed_at: datetime
+    effective_at: datetime | None
+    took_ms: int | None
+    """Milliseconds until it held; null: not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,10 @@ from marketbot.domain.ids import UserId
 from marketbot.domain.person import STAFF_IDLE, USER_IDLE
 from marketbot.domain.side import PositionSide
 from marketbot.store import (
+    control_history,
     invitations,
+    job_queues,
+    jobs,
     live,
     one_time_links,
     people,
@@ -22,6 +25,7 @@ from marketbot.store import (
     tokens,
     user_accounts,
     user_home,
+    user_list,
     user_trades,
     users,
 )
@@ -84,6 +88,16 @@ OPERATORS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "an invitation": (invitations._FIND, (b"\0" * 32,)),
     "an open invitation": (invitations._FIND_OPEN, ("ana@example.org",)),
     "a link": (one_time_links._FIND, ("setup", b"\0" * 32)),
+    "commands": (control_history.HISTORY, (2**63 - 1, None, None, PAGE, 60.0)),
+    "what is halted": (control_history.SET, (PAGE,)),
+    "a close's signals": (control_history.CLOSE_SIGNALS, (1, PAGE)),
+    "why a close was not": (control_history.CLOSE_REASONS, (1, PAGE)),
+    "queues of jobs": (job_queues.QUEUES, ()),
+    "dead letters": (jobs.DEAD, (*jobs.DeadKey(), PAGE, None)),
+    "users, newest first": (user_list.DOWNWARDS, (2**63 - 1, None, None, PAGE)),
+    "a user": (user_list.ONE, (7,)),
+    "anybody's account": (user_accounts.READ_ANY, (7,)),
+    "names of people": (people._NAMES, ([1, 2, 3],)),
 }
 SMALL = frozenset({"switch", "source", "installation"})
 

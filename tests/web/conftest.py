@@ -15,6 +15,7 @@ from marketbot.domain.gcra import Rate
 from marketbot.domain.limits import Limit
 from marketbot.store.pool import DirectConnection, connect
 
+from .desk import Desk, set_desk
 from .scene import Login, give_session, set_scene
 
 HTML = "text/html,application/xhtml+xml"
@@ -65,3 +66,8 @@ async def console(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             yield Console(api, store, *logins)
     finally:
         await store.close()
+
+
+@pytest.fixture
+async def desk(console: Console) -> Desk:
+    return await set_desk(console.store, console.olga)  # type: ignore[arg-type]

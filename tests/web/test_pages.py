@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from marketbot.domain.trading_state import TradingState
 from marketbot.web.assets import assets
 from marketbot.web.headers import CONTENT_SECURITY_POLICY
 
@@ -63,6 +64,24 @@ OF_ADMINISTRATION = (
 OPEN = ("/login", "/setup", "/invitation", "/forgot", "/reset", "/keep", "/developers", "/developers/connect_account")
 PARTS = tuple(f"/home?part={part}" for part in ("closing", "standing", "positions", "signals", "accounts"))
 OPERATOR_PARTS = tuple(f"/operator?part={part}" for part in ("state", "progress", "markets", "load", "venues", "figures"))
+OF_THE_DESK = (
+    "/operator/controls",
+    "/operator/controls/preview?deed=halt&scope=everything",
+    "/operator/controls/preview?deed=close&scope=account&key=1&symbol=btcusdt",
+    "/operator/accounts/1",
+    "/operator/accounts/2",
+    "/operator/users",
+    "/operator/users/1",
+    "/operator/signals/10",
+    "/operator/signals/10?became=denied",
+    "/operator/jobs",
+)
+DESK_PARTS = (
+    "/operator/controls?part=state",
+    "/operator/jobs?part=queues",
+    *(f"/operator/accounts/1?part={part}" for part in ("standing", "positions", "outcomes")),
+    *(f"/operator/signals/10?part={part}" for part in ("progress", "accounts")),
+)
 FIRST_LOAD_MAX_BYTES = 350_000
 _LOADED = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 
@@ -70,7 +89,7 @@ _LOADED = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 async def test_everybody_sees_their_pages(console: Console) -> None:
     for who, paths in (
         (console.ana, (*OF_USERS, *PARTS, f"{POSITION}?part=standing")),
-        (console.olga, OF_STAFF + OF_ADMINISTRATION + OPERATOR_PARTS),
+        (console.olga, OF_STAFF + OF_ADMINISTRATION + OPERATOR_PARTS + OF_THE_DESK + DESK_PARTS),
         (None, OPEN),
     ):
         for path in paths:
@@ -83,6 +102,24 @@ async def test_everybody_sees_their_pages(console: Console) -> None:
             assert "style=" not in text
             assert not re.search(r"\son[a-z]+=", text)
             assert not re.search(r"<script(?![^>]* src=)", text)
+
+
+@pytest.mark.parametrize("state", list(TradingState)[1:])
+async def test_every_page_opens_under_every_halt(console: Console, state: TradingState) -> None:
+    """What is stopped is told on the pages that people open just then."""
+    keys = {"everything": "", "environment": "testnet", "venue": "bybit", "instrument": "BTCUSDT", "user": "1", "account": "1"}
+    for scope, key in keys.items():
+        await console.store.execute(
+            "INSERT INTO switch (scope, key, state, reason) VALUES ($1, $2, $3, 'a reason')", scope, key, state.value
+        )
+    for who, paths in ((console.ana, OF_USERS + PARTS), (console.olga, OF_STAFF + OPERATOR_PARTS + OF_THE_DESK + DESK_PARTS)):
+        for path in paths:
+            assert (await console.get(path, who)).status == 200, path
+    told = (await console.get("/operator?part=state", console.olga)).body.decode()
+    assert told.count("a reason") == len(keys)
+    hers = (await console.get("/home?part=standing", console.ana, accept_language="en")).body.decode()
+    assert "and 2 more" in hers
+    assert "a reason" not in hers
 
 
 async def test_every_page_is_guarded_by_headers(console: Console) -> None:

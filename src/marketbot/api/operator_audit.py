@@ -14,7 +14,7 @@ from marketbot.api.paging import MAX_DIGITS, MAX_ID, MAX_TEXT_CHARS, ParameterIn
 from marketbot.api.user_door import UserDoor
 from marketbot.domain.audit_entry import MAX_SUBJECT_CHARS, Action, ActorKind
 from marketbot.domain.scope import Scope
-from marketbot.store.audit_trail import NEWEST, AuditFilter, list_entries, verify
+from marketbot.store.audit_trail import NEWEST, AuditFilter, ChainProof, list_entries, verify
 
 PROVEN_MAX = 10_000
 """Entries that one request proves; the next goes on from there."""
@@ -40,10 +40,15 @@ async def prove_trail(request: ApiRequest) -> Response[bytes]:
     """Walk a part of the chain, from behind the entry that ``after`` numbers; ``next`` is where to go on, null at the end or a break."""
     database: Database = request.app.state.database
     after = read_number(request.query_params, "after") or 0
+    proof, following = await prove_part(database, after)
+    return json_answer({"proof": proof, "holds": proof.holds, "next": following})
+
+
+async def prove_part(database: Database, after: int) -> tuple[ChainProof, int | None]:
+    """Prove up to ``PROVEN_MAX`` entries behind one; return what was found, and where to go on (None: the end, or a break)."""
     async with database.connection() as connection:
         proof = await verify(connection, after, PROVEN_MAX)
-    more = proof.holds and proof.entries == PROVEN_MAX
-    return json_answer({"proof": proof, "holds": proof.holds, "next": proof.last_id if more else None})
+    return proof, proof.last_id if proof.holds and proof.entries == PROVEN_MAX else None
 
 
 def read_filter(parameters: Mapping[str, str]) -> AuditFilter:

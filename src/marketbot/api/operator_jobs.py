@@ -20,6 +20,8 @@ from marketbot.store import jobs
 from marketbot.store.audit_trail import record
 from marketbot.store.pool import Connection
 
+ChangeDead = Callable[[Connection, int], Awaitable[bool]]
+
 
 @get("/v1/operator/jobs/dead", opt=demands(Scope.OPERATOR_READ))
 async def read_dead(request: ApiRequest) -> Response[bytes]:
@@ -41,15 +43,20 @@ async def drop_dead(request: ApiRequest) -> Response[bytes]:
     return await _change(request, jobs.drop_dead, Action.JOB_DROPPED)
 
 
-async def _change(request: ApiRequest, change: Callable[[Connection, int], Awaitable[bool]], action: Action) -> Response[bytes]:
+async def _change(request: ApiRequest, change: ChangeDead, action: Action) -> Response[bytes]:
     job_id: int = request.path_params["job_id"]
-    database: Database = request.app.state.database
-    changed = False
-    if 0 < job_id <= MAX_ID:
-        async with database.connection() as connection, connection.transaction():
-            changed = await change(connection, job_id)
-            if changed:
-                await record(connection, AuditEntry(action, actor_of(request), "job", str(job_id), {}))
-    if not changed:
+    if not await change_dead(request, job_id, change, action):
         return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
     return json_answer({"job_id": job_id})
+
+
+async def change_dead(request: ApiRequest, job_id: int, change: ChangeDead, action: Action) -> bool:
+    """Retry or drop a dead letter, with its entry in the audit trail; False when there is none to be changed."""
+    database: Database = request.app.state.database
+    if not 0 < job_id <= MAX_ID:
+        return False
+    async with database.connection() as connection, connection.transaction():
+        changed = await change(connection, job_id)
+        if changed:
+            await record(connection, AuditEntry(action, actor_of(request), "job", str(job_id), {}))
+    return changed

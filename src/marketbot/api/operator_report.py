@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from litestar import Response, Router, get
 
@@ -18,17 +18,28 @@ from marketbot.store.control_report import read_control_report
 
 PERIOD_DEFAULT = timedelta(days=30)
 PERIOD_MAX = timedelta(days=400)
+FORMATS = ("json", "markdown")
 
 
 @get("/v1/operator/control-report", opt=demands(Scope.AUDIT_READ))
 async def show_report(request: ApiRequest) -> Response[bytes]:
     """The last thirty days, or ``since`` to ``until``; ``format=markdown`` for people."""
-    database: Database = request.app.state.database
     parameters = request.query_params
-    until = read_time(parameters, "until") or request.app.state.clock.now()
-    since = read_time(parameters, "since") or until - PERIOD_DEFAULT
-    wanted = parameters.get("format", "json")
-    if wanted not in ("json", "markdown"):
+    return await report_answer(
+        request, read_time(parameters, "since"), read_time(parameters, "until"), parameters.get("format", "json")
+    )
+
+
+async def report_answer(request: ApiRequest, since: datetime | None, until: datetime | None, wanted: str) -> Response[bytes]:
+    """Answer the report of a period in one of ``FORMATS``.
+
+    Raises:
+        ParameterInvalid: the period or the format is none.
+    """
+    database: Database = request.app.state.database
+    until = until or request.app.state.clock.now()
+    since = since or until - PERIOD_DEFAULT
+    if wanted not in FORMATS:
         raise ParameterInvalid("format is json or markdown")
     if not timedelta(0) < until - since <= PERIOD_MAX:
         raise ParameterInvalid(f"since lies before until, by at most {PERIOD_MAX.days} days")

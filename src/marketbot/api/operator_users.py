@@ -21,7 +21,7 @@ from marketbot.domain.scope import Scope
 from marketbot.observability.logs import logger
 from marketbot.store.audit_trail import record
 from marketbot.store.user_accounts import list_all_accounts
-from marketbot.store.users import create_user, list_users, read_user, set_enabled
+from marketbot.store.users import UserRow, create_user, list_users, read_user, set_enabled
 
 log = logger(__name__)
 
@@ -64,9 +64,6 @@ async def post_user(request: ApiRequest) -> Response[bytes]:
 @patch("/v1/operator/users/{user_id:int}", opt=demands(Scope.USERS_WRITE), request_max_body_size=MAX_COMMAND_BYTES)
 async def patch_user(request: ApiRequest) -> Response[bytes]:
     """Disable or enable a user: ``{"enabled": false}``. Their tokens are refused; their accounts trade on until a halt."""
-    database: Database = request.app.state.database
-    register: TokenRegister = request.app.state.tokens
-    sessions: SessionRegister = request.app.state.sessions
     user_id: int = request.path_params["user_id"]
     document = await read_object(request)
     if isinstance(document, Response):
@@ -74,8 +71,17 @@ async def patch_user(request: ApiRequest) -> Response[bytes]:
     enabled = document.get("enabled")
     if not isinstance(enabled, bool) or len(document) != 1:
         return api_problem(ApiReason.FIELD_INVALID, spoken_by(request), "enabled is true or false, and nothing else is given")
+    user = await set_user_enabled(request, user_id, enabled=enabled)
+    return api_problem(ApiReason.NOT_FOUND, spoken_by(request)) if user is None else json_answer(user)
+
+
+async def set_user_enabled(request: ApiRequest, user_id: int, *, enabled: bool) -> UserRow | None:
+    """Disable or enable a user, with the entry in the audit trail; None when there is no such user."""
+    database: Database = request.app.state.database
+    register: TokenRegister = request.app.state.tokens
+    sessions: SessionRegister = request.app.state.sessions
     if not 0 < user_id <= MAX_ID:
-        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+        return None
     action = Action.USER_ENABLED if enabled else Action.USER_DISABLED
     async with database.connection() as connection, connection.transaction():
         found = await set_enabled(connection, UserId(user_id), enabled=enabled)
@@ -83,11 +89,11 @@ async def patch_user(request: ApiRequest) -> Response[bytes]:
         if user is not None:
             await record(connection, AuditEntry(action, actor_of(request), "user", str(user_id), {}))
     if user is None:
-        return api_problem(ApiReason.NOT_FOUND, spoken_by(request))
+        return None
     register.forget_user(UserId(user_id))
     sessions.forget_user(UserId(user_id))
     log.info("user_enabled" if enabled else "user_disabled", user_id=user_id, by=caller_of(request).token_id)
-    return json_answer(user)
+    return user
 
 
 @get("/v1/operator/accounts", opt=demands(Scope.OPERATOR_READ))

@@ -52,7 +52,7 @@ def once(handler: Handler) -> Handler:
         key = _read_key(text)
         if key is None:
             return api_problem(ApiReason.PARAMETER_INVALID, spoken_by(request), "Idempotency-Key has 1 to 255 plain characters")
-        return await _do_once(request, handler, _name(caller_of(request)), key)
+        return await do_once(request, key, handler)
 
     setattr(wrapped, _MARK, True)
     return wrapped
@@ -63,8 +63,14 @@ def is_once(handler: object) -> bool:
     return getattr(handler, _MARK, False)
 
 
-async def _do_once(request: ApiRequest, handler: Handler, caller: str, key: str) -> Response[bytes]:
+async def do_once(request: ApiRequest, key: str, handler: Handler) -> Response[bytes]:
+    """Have a handler carry a request's command out, or answer as it was answered before under this key.
+
+    A form of the console carries its key as a field. The handler must answer what it refuses: an error that it raises leaves the key in
+    progress until it counts as abandoned.
+    """
     database: Database = request.app.state.database
+    caller = _name(caller_of(request))
     digest = await _digest(request)
     if digest is None:
         # The handler reads the body again, and says what is wrong with it.

@@ -29,7 +29,10 @@ _SHOWN = """
 SELECT job_id, kind, key, due_at, every, attempts, max_attempts, claimed_by, failed, created_at, done_at, dead_at FROM job
 """
 
-DEAD = f"{_SHOWN} WHERE dead_at IS NOT NULL AND (dead_at, job_id) < ($1, $2) ORDER BY dead_at DESC, job_id DESC LIMIT $3"
+DEAD = f"""
+{_SHOWN} WHERE dead_at IS NOT NULL AND (dead_at, job_id) < ($1, $2) AND ($4::text IS NULL OR kind = $4)
+ORDER BY dead_at DESC, job_id DESC LIMIT $3
+"""
 
 
 class DeadKey(NamedTuple):
@@ -170,9 +173,9 @@ async def open_jobs(connection: Connection, limit: int, kind: str | None = None)
     return [JobRow(**dict(row)) for row in rows]
 
 
-async def dead_jobs(connection: Connection, after: DeadKey, limit: int) -> list[JobRow]:
-    """Return the dead letters behind a key, the latest first; at most ``MAX_SHOWN``."""
-    rows = await connection.fetch(DEAD, after.dead_at, after.job_id, min(limit, MAX_SHOWN))
+async def dead_jobs(connection: Connection, after: DeadKey, limit: int, kind: str | None = None) -> list[JobRow]:
+    """Return the dead letters behind a key, the latest first, of one kind where it is named; at most ``MAX_SHOWN``."""
+    rows = await connection.fetch(DEAD, after.dead_at, after.job_id, min(limit, MAX_SHOWN), kind)
     return [JobRow(**dict(row)) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ p.disabled_at, p.erased_at, p.created_at
 """
 _READ = f"SELECT {_COLUMNS} FROM person p WHERE p.person_id = $1"
 _LIST = f"SELECT {_COLUMNS} FROM person p WHERE p.person_id > $1 ORDER BY p.person_id LIMIT $2"
+_NAMES = "SELECT person_id, name FROM person WHERE person_id = ANY ($1::bigint[])"
 _BY_EMAIL = f"SELECT {_COLUMNS} FROM person p WHERE lower(p.email) = lower($1)"
 _CREATE = """
 INSERT INTO person (email, name, role, user_id, password_hash, language, time_zone, email_confirmed_at)
@@ -123,6 +125,11 @@ async def read_person_by_email(connection: Connection, email: str) -> PersonRow 
 async def list_people(connection: Connection, after: int, limit: int) -> list[PersonRow]:
     """Return a page of everybody by ascending id; for whoever may see people."""
     return [_row(row) for row in await connection.fetch(_LIST, after, limit)]
+
+
+async def names_of(connection: Connection, person_ids: Sequence[int]) -> dict[int, str]:
+    """Return what people are called, by number; who is not there any more is left out."""
+    return {row["person_id"]: row["name"] for row in await connection.fetch(_NAMES, person_ids)}
 
 
 async def is_anybody_there(connection: Connection) -> bool:

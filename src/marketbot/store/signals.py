@@ -154,11 +154,17 @@ class SignalAccount:
 
 
 async def signal_accounts(
-    conn: Connection, signal_id: SignalId, after: AccountId, limit: int, *, user_id: UserId | None = None
+    conn: Connection,
+    signal_id: SignalId,
+    after: AccountId,
+    limit: int,
+    *,
+    user_id: UserId | None = None,
+    became: str | None = None,
 ) -> list[SignalAccount]:
     """Return a page of a signal's accounts by ascending id, those above ``after``.
 
-    ``user_id`` narrows the page to one user's accounts; None is the operator's view.
+    ``user_id`` narrows the page to one user's accounts; None is the operator's view. ``became`` narrows it to one outcome.
     """
     rows = await conn.fetch(
         """
@@ -169,12 +175,14 @@ async def signal_accounts(
                i.side, i.qty, i.stop_price, i.target_price, o.acked_ms, o.protected_ms
         FROM intent i JOIN account a USING (account_id) LEFT JOIN outcome o USING (signal_id, account_id)
         WHERE i.signal_id = $1 AND i.account_id > $2 AND ($4::bigint IS NULL OR i.user_id = $4)
+          AND ($5::text IS NULL OR $5 = CASE WHEN i.state = 'denied' THEN 'denied' ELSE coalesce(o.result::text, 'pending') END)
         ORDER BY i.account_id LIMIT $3
         """,
         signal_id,
         after,
         min(limit, MAX_PAGE),
         user_id,
+        became,
     )
     legs = await _legs(conn, signal_id, [row["account_id"] for row in rows])
     return [

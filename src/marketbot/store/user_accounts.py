@@ -43,6 +43,7 @@ ORDER BY a.account_id {{direction}} LIMIT $3
 """
 OWN_UPWARDS = LIST_OWN_NARROWED.format(compare=">", direction="ASC")
 OWN_DOWNWARDS = LIST_OWN_NARROWED.format(compare="<", direction="DESC")
+READ_ANY = f"{_ACCOUNTS} WHERE a.account_id = $1"
 LIST_ALL = f"{_ACCOUNTS} WHERE a.account_id > $1 ORDER BY a.account_id LIMIT $2"
 PAUSE_OWN = """
 WITH changed AS (
@@ -58,10 +59,14 @@ SELECT u.user_id, u.name, u.created_at,
 FROM app_user u WHERE u.user_id = $1
 """
 SWITCHES = """
-SELECT scope::text, key, state::text, changed_at FROM switch
-WHERE state <> 'active' AND (scope NOT IN ('user', 'account') OR (scope = 'user' AND key = $1::bigint::text)
-    OR (scope = 'account' AND EXISTS (SELECT FROM account a WHERE a.user_id = $1 AND a.account_id::text = switch.key)))
-ORDER BY scope, key LIMIT $2
+WITH own AS MATERIALIZED (
+    SELECT scope, key, state, changed_at FROM switch
+    WHERE state <> 'active' AND (scope NOT IN ('user', 'account') OR (scope = 'user' AND key = $1::bigint::text)
+        OR (scope = 'account' AND EXISTS (SELECT FROM account a WHERE a.user_id = $1 AND a.account_id::text = switch.key)))
+    ORDER BY scope, key LIMIT $2)
+SELECT o.scope::text, o.key, o.state::text, o.changed_at, e.effective_at, e.took_ms
+FROM own o LEFT JOIN stops_effect($1) e ON e.scope = o.scope AND e.key = o.key
+ORDER BY o.scope, o.key
 """
 SWITCHES_MAX = 200
 
@@ -113,12 +118,17 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True)
 class StoppedRow:
-    """A switch that stops entries of this user, or of everybody."""
+    """A switch that stops entries of this user, or of everybody.
+
+    ``effective_at`` is when every engine went by it, ``took_ms`` after the command; None while one has not read it.
+    """
 
     scope: str
     key: str
     state: str
     changed_at: datetime
+    effective_at: datetime | None
+    took_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,12 @@ async def list_all_accounts(connection: Connection, after: AccountId, limit: int
 
 async def read_own_account(connection: Connection, user_id: UserId, account_id: AccountId) -> AccountRow | None:
     row = await connection.fetchrow(READ_OWN, account_id, user_id)
+    return None if row is None else AccountRow(**dict(row))
+
+
+async def read_any_account(connection: Connection, account_id: AccountId) -> AccountRow | None:
+    """Return anybody's account; the operator's view."""
+    row = await connection.fetchrow(READ_ANY, account_id)
     return None if row is None else AccountRow(**dict(row))
 
 

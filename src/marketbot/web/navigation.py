@@ -24,6 +24,7 @@ PLACES = (
     Place("results", "/results", Scope.ORDERS_READ),
     Place("accounts", "/accounts", Scope.ACCOUNTS_READ),
     Place("overview", "/operator", Scope.OPERATOR_READ),
+    Place("controls", "/operator/controls", Scope.OPERATOR_READ),
     Place("all_accounts", "/operator/accounts", Scope.OPERATOR_READ),
     Place("erasures", "/operator/privacy", Scope.PEOPLE_WRITE),
     Place("sources", "/operator/sources", Scope.OPERATOR_READ),
@@ -33,6 +34,9 @@ PLACES = (
     Place("egress", "/operator/egress", Scope.OPERATOR_READ),
     Place("channels", "/operator/channels", Scope.OPERATOR_READ),
     Place("readiness", "/operator/readiness", Scope.OPERATOR_READ),
+    Place("users", "/operator/users", Scope.OPERATOR_READ),
+    Place("jobs", "/operator/jobs", Scope.OPERATOR_READ),
+    Place("audit", "/operator/audit", Scope.AUDIT_READ),
 )
 
 

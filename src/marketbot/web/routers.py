@@ -9,6 +9,9 @@ from marketbot.web.pages.account import account, change_account, change_follows
 from marketbot.web.pages.account_key import another_key, ask_disconnect, take_disconnect, take_key, test_account
 from marketbot.web.pages.accounts import accounts
 from marketbot.web.pages.all_accounts import all_accounts
+from marketbot.web.pages.any_account import any_account
+from marketbot.web.pages.any_signal import any_signal
+from marketbot.web.pages.any_user import admit_user, any_user
 from marketbot.web.pages.channels import (
     add_channel,
     add_operator_channel,
@@ -18,14 +21,18 @@ from marketbot.web.pages.channels import (
     operator_channels,
 )
 from marketbot.web.pages.close import ask_close, take_close
+from marketbot.web.pages.command import give_command, preview_command
 from marketbot.web.pages.connect import connect, take_connect
+from marketbot.web.pages.controls import controls
 from marketbot.web.pages.developers import developers, operation
 from marketbot.web.pages.egress import egress
 from marketbot.web.pages.entrance import choose, entrance, static_file
 from marketbot.web.pages.erasures import ask_erasure, erasures, keep_somebody
 from marketbot.web.pages.first_steps import first_steps
+from marketbot.web.pages.given import given_command
 from marketbot.web.pages.home import home, pause
 from marketbot.web.pages.invitations import invitations, send_invitation, withdraw_invitation
+from marketbot.web.pages.jobs import drop_job, jobs, retry_job
 from marketbot.web.pages.login import login, logout, take_login
 from marketbot.web.pages.newcomers import accept_invitation, invitation, setup, take_setup
 from marketbot.web.pages.operator_tokens import end_operator_token, make_operator_token, operator_tokens
@@ -45,6 +52,8 @@ from marketbot.web.pages.signals import signals
 from marketbot.web.pages.source import alter_source, give_secret, source
 from marketbot.web.pages.sources import add_source, sources
 from marketbot.web.pages.tokens import make_token, revoke_token, tokens
+from marketbot.web.pages.trail import control_report, prove, trail
+from marketbot.web.pages.users import users
 
 OF_USERS = (
     home,
@@ -75,6 +84,21 @@ OF_USERS = (
 OF_STAFF = (
     overview,
     all_accounts,
+    controls,
+    preview_command,
+    give_command,
+    given_command,
+    any_account,
+    users,
+    any_user,
+    admit_user,
+    any_signal,
+    jobs,
+    retry_job,
+    drop_job,
+    trail,
+    prove,
+    control_report,
     operator_channels,
     add_operator_channel,
     change_operator_channel,

@@ -60,6 +60,8 @@ class Filter:
     name: str
     options: tuple[Option, ...] = ()
     value: str = ""
+    kind: str = "text"
+    """Of what is typed: the field's type (``text``, ``date``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ class Viewer:
     def language(self) -> Language:
         return self.texts.language
 
+    def may(self, scope: str) -> bool:
+        """Tell whether this viewer's role opens what demands a scope, so that a page offers nothing that would be refused."""
+        return self.caller is not None and scope in self.caller.scopes
+
 
 def viewer_of(request: ApiRequest, now: datetime) -> Viewer:
     """Return the viewer of a request; one that was let in (``admission.enter``) has a caller."""

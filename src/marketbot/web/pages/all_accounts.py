@@ -32,10 +32,10 @@ ANY = Option("", "filter.any")
 def columns_for(language: Language) -> Sequence[Column[ListedAccount]]:
     """Return the columns; why an account stands still is told in the viewer's words."""
     return (
-        Column("label", lambda row: row.label, lead=True),
-        Column("user", lambda row: row.user_name),
-        Column("venue", lambda row: row.venue, "venue"),
-        Column("environment", lambda row: row.environment, "environment"),
+        Column("label", lambda row: row.label, "placed_account", lead=True),
+        Column("user", lambda row: row.user_name, "user_link"),
+        Column("venue", lambda row: row.venue, shown=False),
+        Column("environment", lambda row: row.environment, shown=False),
         Column("status", lambda row: row.status, "status"),
         Column(
             "status_reason", lambda row: stored_text(row.status_code, row.status_facts, row.status_reason, language), full=True

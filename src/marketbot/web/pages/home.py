@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -37,6 +37,8 @@ POSITIONS_SHOWN = 50
 SIGNALS_SHOWN = 8
 ACCOUNTS_SHOWN = 20
 MAX_ID_DIGITS = 19
+TAKES_EFFECT_WITHIN = timedelta(minutes=1)
+"""How long a page goes on asking whether a halt has taken effect; engines read it within a second."""
 PARTS = ("closing", "standing", "positions", "signals", "accounts")
 
 log = logger(__name__)
@@ -110,10 +112,13 @@ async def _closing(connection: Connection, user_id: UserId, command_id: int) -> 
 
 async def _standing(connection: Connection, user_id: UserId, viewer: Viewer) -> dict[str, Any]:
     equity = await read_equity(connection, user_id, POINTS_MAX)
+    me = await read_me(connection, user_id)
+    lately = viewer.formats.now - TAKES_EFFECT_WITHIN
     return {
         "lines": {each.environment: line_of([each.before, *(day.total for day in each.days)], ZERO) for each in equity},
         "line_days": {each.environment: len(each.days) for each in equity},
-        "me": await read_me(connection, user_id),
+        "me": me,
+        "taking_effect": me is not None and any(each.took_ms is None and each.changed_at > lately for each in me.stopped),
         "standings": await read_standings(connection, user_id, day_began(viewer)),
     }
 

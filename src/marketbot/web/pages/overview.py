@@ -22,7 +22,6 @@ from marketbot.store.first_steps import read_set_up
 from marketbot.store.market_standings import read_standings
 from marketbot.store.overview import (
     Load,
-    SignalProgress,
     read_load,
     read_markets,
     read_progress,
@@ -32,6 +31,7 @@ from marketbot.store.overview import (
 from marketbot.store.pool import Connection
 from marketbot.store.samples import Span, read_steps
 from marketbot.store.switches import list_switches
+from marketbot.web.bars import OUTCOMES, bars_of
 from marketbot.web.errors import error_page
 from marketbot.web.operations import PLOTS, figures_of
 from marketbot.web.page import part, seen_by, show
@@ -65,30 +65,6 @@ class Gauge:
     @property
     def verdict(self) -> str:
         return "bad" if self.pct >= ALARM_PCT else "warn" if self.pct >= TARGET_PCT else "good"
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One piece of a bar, in per cent of its width."""
-
-    name: str
-    left: Decimal
-    width: Decimal
-    accounts: int
-
-
-def bars_of(signal: SignalProgress) -> list[Bar]:
-    """Return a signal's accounts as a bar by what became of them: ordered, rejected, lapsed, denied, pending."""
-    pieces = [(name, getattr(signal, name)) for name in ("ordered", "rejected", "lapsed", "denied", "pending")]
-    whole = sum(accounts for _, accounts in pieces)
-    bars: list[Bar] = []
-    left = Decimal(0)
-    for name, accounts in pieces:
-        if accounts:
-            width = (HUNDRED * accounts / whole).quantize(Decimal("0.01"))
-            bars.append(Bar(name, left, width, accounts))
-            left += width
-    return bars
 
 
 def memory_gauge(bound_mb: int) -> Gauge | None:
@@ -135,7 +111,7 @@ async def _state(connection: Connection, viewer: Viewer) -> dict[str, Any]:
 async def _progress(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     signals, reasons = await read_progress(connection)
     told = [(each, became_text(each.became, each.reason, viewer.language) or each.reason) for each in reasons]
-    return {"signals": [(each, bars_of(each)) for each in signals], "reasons": told}
+    return {"signals": [(each, bars_of([(name, getattr(each, name)) for name in OUTCOMES])) for each in signals], "reasons": told}
 
 
 async def _markets(connection: Connection, viewer: Viewer) -> dict[str, Any]:
