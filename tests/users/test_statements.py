@@ -97,6 +97,7 @@ OPERATORS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "users, newest first": (user_list.DOWNWARDS, (2**63 - 1, None, None, PAGE)),
     "a user": (user_list.ONE, (7,)),
     "anybody's account": (user_accounts.READ_ANY, (7,)),
+    "who logs in as a user": (people_list.OF_USER, (7,)),
     "names of people": (people._NAMES, ([1, 2, 3],)),
 }
 SMALL = frozenset({"switch", "source", "installation"})

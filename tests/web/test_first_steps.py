@@ -37,7 +37,7 @@ async def test_the_list_grows_shorter_and_goes_away(console: Console) -> None:
         "/operator/people/invitations",
         "/operator/first-steps#mail",
         "/operator/first-steps#backup",
-        "/operator/first-steps#channel",
+        "/operator/channels",
     ]
     await console.store.execute("UPDATE source SET enabled = true WHERE source_id = 1")
     await console.store.execute("UPDATE account SET disconnected_at = NULL WHERE account_id = 1")
@@ -45,14 +45,14 @@ async def test_the_list_grows_shorter_and_goes_away(console: Console) -> None:
     assert await left(console, manager) == [
         "/operator/first-steps#mail",
         "/operator/first-steps#backup",
-        "/operator/first-steps#channel",
+        "/operator/channels",
     ]
     await console.store.execute("INSERT INTO backup_run (started_at, succeeded, detail, bytes) VALUES (now(), true, 'b1', 1)")
     await console.store.execute(
         "INSERT INTO notice_channel (place, kind, name, language, minimum, target_sealed)"
         " VALUES (1, 'email', 'o***@club.example', 'en', 'warning', 'sealed')"
     )
-    assert "/operator/first-steps#channel" in await left(console, manager)
+    assert "/operator/channels" in await left(console, manager)
     await console.store.execute("UPDATE notice_channel SET confirmed_at = now()")
     assert await left(console, manager) == ["/operator/first-steps#mail"]
 
@@ -66,7 +66,7 @@ async def test_it_is_for_whoever_can_do_it(console: Console) -> None:
 
 async def test_its_page_says_how(console: Console) -> None:
     text = (await console.get("/operator/first-steps", (await give_staff(console.store))[Role.ADMIN])).body.decode()
-    for word in ("MARKETBOT_SMTP_URL", "marketbot backup", "marketbot notices add", "/operator/people/invitations"):
+    for word in ("MARKETBOT_SMTP_URL", "marketbot backup", "/operator/channels", "/operator/people/invitations"):
         assert word in text
     for key in ("source", "account", "mail", "backup", "channel"):
         assert f'id="{key}"' in text

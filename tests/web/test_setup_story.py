@@ -157,6 +157,9 @@ async def test_a_new_installation_is_set_up_and_a_user_comes_in(house: House) ->
             await hers.get_by_role("button", name=PT.come_in).click()
             await expect(hers).to_have_url(f"{user.base}/home")
             await expect(hers.get_by_text("Nenhuma conta conectada").first).to_be_visible()
+            # Her home leads to what comes first here: a key, for practice.
+            await hers.get_by_role("link", name="Conectar uma conta").first.click()
+            await expect(hers).to_have_url(f"{user.base}/accounts/connect")
             assert await user.faults() == []
             # The link is used up; her password lets her in again.
             await hers.get_by_label("Seu menu").click()

@@ -54,10 +54,13 @@ async def test_it_says_whom_it_reaches_and_trades_once(console: Console) -> None
     assert await console.store.fetchval("SELECT count(*) FROM audit_entry WHERE action = 'test_signal_sent'") == 0
     kept = hidden(text)
     sent = await console.post(PATH, console.olga, **kept)
-    assert (sent.status, sent.headers["location"]) == (303, "/operator")
-    row = await console.store.fetchrow("SELECT source_id, action::text, symbol FROM signal ORDER BY signal_id DESC LIMIT 1")
-    assert tuple(row) == (1, "open_short", "ETHUSDT")
+    row = await console.store.fetchrow(
+        "SELECT signal_id, source_id, action::text, symbol FROM signal ORDER BY signal_id DESC LIMIT 1"
+    )
+    assert tuple(row)[1:] == (1, "open_short", "ETHUSDT")
+    assert (sent.status, sent.headers["location"]) == (303, f"/operator/signals/{row['signal_id']}")
     again = await console.post(PATH, console.olga, **kept)
+    assert again.headers["location"] == sent.headers["location"]
     assert (again.status, "marketbot_said=test_repeated" in again.headers["set-cookie"]) == (303, True)
     assert await signals(console) == before + 1
     assert await console.store.fetchval("SELECT count(*) FROM audit_entry WHERE action = 'test_signal_sent'") == 2

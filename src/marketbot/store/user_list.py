@@ -9,7 +9,7 @@ from marketbot.domain.ids import UserId
 from marketbot.store.pool import Connection
 
 _LISTED = """
-SELECT u.user_id, u.name, u.created_at, u.disabled_at, c.accounts, c.ready, c.open_positions::bigint AS open_positions,
+SELECT u.user_id, u.name, u.created_at, u.disabled_at, u.erased_at, c.accounts, c.ready, c.open_positions::bigint AS open_positions,
        (SELECT s.state::text FROM switch s WHERE s.scope = 'user' AND s.key = u.user_id::text AND s.state <> 'active') AS switched
 FROM ({page}) u, LATERAL (
     SELECT count(*) AS accounts, count(*) FILTER (WHERE a.status = 'ready') AS ready,
@@ -42,10 +42,16 @@ class ListedUser:
     name: str
     created_at: datetime
     disabled_at: datetime | None
+    erased_at: datetime | None
     accounts: int
     ready: int
     open_positions: int
     switched: str | None
+
+    @property
+    def access(self) -> str:
+        """``erased`` is for good: what is left is a number, for the books."""
+        return "erased" if self.erased_at else "closed" if self.disabled_at else "open"
 
 
 async def list_users_by(

@@ -17,7 +17,7 @@ from marketbot.intake.refused import StoreAway
 from marketbot.ports import Clock
 from marketbot.web import headers
 from marketbot.web.assets import assets
-from marketbot.web.navigation import current, places_of
+from marketbot.web.navigation import frame_of
 from marketbot.web.viewer import Viewer, viewer_of
 
 MEDIA_TYPE = "text/html"
@@ -51,14 +51,12 @@ async def show(request: ApiRequest, template: str, *, status: int = 200, **facts
     viewer = seen_by(request)
     if "simulated" not in facts:
         facts["simulated"] = await is_simulation(request)
-    places = places_of(viewer.caller)
     said = _said(request, viewer)
     content = render(
         request,
         template,
         viewer=viewer,
-        places=places,
-        here=current(places, path_of(request)),
+        frame=frame_of(viewer.caller, path_of(request)),
         said=said,
         events=_events_of(viewer),
         **facts,

@@ -40,7 +40,7 @@ def steps_of(there: SetUp, *, mails: bool) -> list[Step]:
         Step(
             "backup", there.backup, f"{OWN_PAGE}#backup", "MARKETBOT_BACKUP_EVERY=1d\nmarketbot backup\nmarketbot backup verify"
         ),
-        Step("channel", there.channel, f"{OWN_PAGE}#channel", "marketbot notices add email you@example.com"),
+        Step("channel", there.channel, "/operator/channels"),
     ]
 
 

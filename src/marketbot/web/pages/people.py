@@ -123,7 +123,7 @@ async def _show(request: ApiRequest, form: Form) -> Response[bytes]:
         seen=seen[0],
         form=form,
         roles=[each.value for each in Role if each in STAFF],
-        may_change=Scope.PEOPLE_WRITE in caller.scopes,
+        may_change=Scope.PEOPLE_WRITE in caller.scopes and found.erased_at is None,
         own=caller.person_id == found.person_id,
     )
 

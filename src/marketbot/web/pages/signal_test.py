@@ -26,8 +26,8 @@ from marketbot.web.page import go_to, seen_by, show
 ACTIONS = tuple(each.value for each in Action)
 MAX_TEST_CHARS = 4_096
 """Of a body that is typed here; whatever is longer is sent through the API."""
-SENT = "/operator"
-"""Where a signal's way through the accounts is watched."""
+SENT = "/operator/signals"
+"""Where a signal's way through the accounts is watched, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ async def take_signal_test(request: ApiRequest) -> Response[bytes]:
     found = await send_test_signal(request, source, body)
     if isinstance(found, Refused):
         return await _show(request, Form(typed), _told(request, found))
-    return go_to(request, SENT, "test_repeated" if found.repeated else "test_sent")
+    return go_to(request, f"{SENT}/{found.signal_id}", "test_repeated" if found.repeated else "test_sent")
 
 
 def read_body(typed: Mapping[str, str], now: datetime) -> tuple[str, dict[str, str]]:

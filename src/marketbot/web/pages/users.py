@@ -20,7 +20,7 @@ ACCESS = ("open", "closed")
 ANY = Option("", "filter.any")
 COLUMNS: Sequence[Column[ListedUser]] = (
     Column("user", lambda row: row.name, "user_link", lead=True),
-    Column("access", lambda row: "open" if row.disabled_at is None else "closed", "access"),
+    Column("access", lambda row: row.access, "access"),
     Column("switched", lambda row: row.switched, "switched"),
     Column("accounts", lambda row: row.accounts, "number", end=True),
     Column("ready", lambda row: row.ready, "number", end=True),
