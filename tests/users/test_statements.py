@@ -121,6 +121,8 @@ async def own_plan(pool: Pool, name: str) -> dict[str, Any]:
         assert wall is not None
         await connection.execute(wall.opening(UserId(7), writes=False))
         try:
+            # A function plans its own statement at its first call in a session, and reads the catalog for it.
+            await connection.fetch(sql, 7, *more)
             return await plan_of(connection, sql, (7, *more))
         finally:
             await connection.execute("ROLLBACK")

@@ -63,7 +63,9 @@ async def test_a_command_is_confirmed_done_and_followed(console: Console) -> Non
     command_id = await console.store.fetchval("SELECT command_id FROM control_command")
     assert (done.status, done.headers["location"]) == (303, f"/operator/controls/{command_id}")
     assert [row[0] for row in await console.store.fetch(SWITCHES)] == ["venue binance reducing"]
-    entry = await console.store.fetchrow("SELECT * FROM audit_entry")
+    entry = await console.store.fetchrow(
+        "SELECT e.action, e.actor_kind, e.actor_id, e.facts, a.address FROM audit_entry e JOIN audit_address a USING (entry_id)"
+    )
     olga = await console.store.fetchval("SELECT person_id FROM person WHERE email = 'op@club.example'")
     assert (entry["action"], entry["actor_kind"], entry["actor_id"], entry["address"]) == ("halted", "person", olga, "127.0.0.1")
     assert (entry["facts"]["reason"], entry["facts"]["command_id"]) == ("moving out", command_id)

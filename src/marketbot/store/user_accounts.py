@@ -65,7 +65,7 @@ WITH own AS MATERIALIZED (
         OR (scope = 'account' AND EXISTS (SELECT FROM account a WHERE a.user_id = $1 AND a.account_id::text = switch.key)))
     ORDER BY scope, key LIMIT $2)
 SELECT o.scope::text, o.key, o.state::text, o.changed_at, e.effective_at, e.took_ms
-FROM own o LEFT JOIN stops_effect($1) e ON e.scope = o.scope AND e.key = o.key
+FROM own o LEFT JOIN LATERAL stop_effect($1, o.scope, o.key) e ON true
 ORDER BY o.scope, o.key
 """
 SWITCHES_MAX = 200
