@@ -33,7 +33,7 @@ def shown(value: float | None, unit: str, formats: Formats) -> str:
             return formats.number(number, 0)
 
 
-def floored(share: float, formats: Formats) -> str:
+def floored(share: Decimal | float, formats: Formats) -> str:
     """Write a score in per cent. It is never rounded up to the mark that it did not reach."""
     tenths = int(Decimal(str(share)) * 1000)
     return formats.percent(Decimal(tenths) / 10, 1)

@@ -29,10 +29,12 @@ from marketbot.store.overview import (
     read_workers,
 )
 from marketbot.store.pool import Connection
+from marketbot.store.readiness_reports import list_reports
 from marketbot.store.samples import Span, read_steps
 from marketbot.store.switches import list_switches
 from marketbot.web.bars import OUTCOMES, bars_of
 from marketbot.web.errors import error_page
+from marketbot.web.measured import floored
 from marketbot.web.operations import PLOTS, figures_of
 from marketbot.web.page import part, seen_by, show
 from marketbot.web.pages.first_steps import open_steps
@@ -92,6 +94,8 @@ async def overview(request: ApiRequest) -> Response[bytes]:
         facts: dict[str, Any] = {}
         if not wanted:
             facts["steps"] = open_steps(await read_set_up(connection), mails=request.app.state.mails) if guided else []
+            report = next(iter(await list_reports(connection)), None)
+            facts |= {"report": report, "score": floored(report.readiness, viewer.formats) if report else ""}
         for name in (wanted,) if wanted else PARTS:
             facts |= await (_figures(connection, request, span) if name == "figures" else _READERS[name](connection, viewer))
         return facts
