@@ -18,7 +18,7 @@ async def test_a_position_is_drawn_with_its_stop_and_told_in_words(console: Cons
             async with visit(browser, console.api.port, console.ana, locale=locale, size=size, scheme="dark") as visitor:
                 page = visitor.page
                 await visitor.open("/home")
-                await page.get_by_role("link", name="BTCUSDT").click()
+                await page.get_by_role("link", name="BTCUSDT", exact=True).click()
                 await expect(page).to_have_url(visitor.base + "/positions/1/BTCUSDT/long")
                 await expect(page.locator(DRAWN)).to_have_attribute("data-drawn", re.compile("^3[56][0-9]$"))
                 assert await page.locator("[data-chart] canvas").count() > 1
