@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.system_packages import PLACE
 
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.store.embedded.data_dir import DataDir
@@ -23,6 +24,9 @@ from marketbot.store.migrate import migrate
 # A slow machine is no fault: neither a deadline for an example nor a limit on drawing one.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+# What `make system-packages` fetched is found wherever a program is looked for: by tests, and by what they start.
+os.environ["PATH"] = os.pathsep.join(filter(None, (os.environ.get("PATH", ""), str(PLACE / "bin"))))
 
 # Short, enterable by an unprivileged server, and outside the repository (pytest's own tmp_path is private to root).
 DISK = Path(tempfile.gettempdir())

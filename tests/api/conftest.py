@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import asyncpg
 import orjson
 import pytest
 from tests.api.promise import breaches
+from tests.ports import free_port
 
 from marketbot.api.server import serve
 from marketbot.domain.ids import Symbol
@@ -90,12 +90,6 @@ async def read_answer(reader: asyncio.StreamReader, *, bodiless: bool = False) -
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
     body = b"" if bodiless else await reader.readexactly(int(headers.get("content-length", 0)))
     return Answer(int(status.split(" ")[1]), headers, body)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from marketbot.api.paging import write_cursor
 from marketbot.api.server import serve
@@ -13,7 +14,7 @@ from marketbot.settings import Settings
 from marketbot.workers import memory
 from marketbot.workers.memory import REPLACE_STATUS
 
-from .conftest import START_DEADLINE_S, TOKEN, Api, free_port
+from .conftest import START_DEADLINE_S, TOKEN, Api
 
 DEAD = "INSERT INTO job (kind, key, max_attempts, attempts, failed, dead_at) VALUES ('note', $1, 3, 3, 'away', now())"
 

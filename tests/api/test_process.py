@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from marketbot.store.embedded import EmbeddedPostgres
 from marketbot.workers.memory import REPLACE_STATUS
 
-from .conftest import SECRET, TOKEN, Api, accepts, free_port, furnish, read_answer, until
+from .conftest import SECRET, TOKEN, Api, accepts, furnish, read_answer, until
 
 pytestmark = pytest.mark.process
 

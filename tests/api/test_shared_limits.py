@@ -13,12 +13,13 @@ from typing import Any
 import orjson
 import pytest
 from tests.cache.store import Store
+from tests.ports import free_port
 
 from marketbot.cache import shared as module
 from marketbot.domain.gcra import US, Rate
 from marketbot.domain.limits import Limit, LimitName
 
-from .conftest import TOKEN, Api, accepts, free_port, furnish, running, until
+from .conftest import TOKEN, Api, accepts, furnish, running, until
 
 PER_HOUR = 12
 ATTEMPTS = 5

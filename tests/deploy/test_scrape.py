@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import orjson
 import pytest
 import yaml
 from tests.deploy.names import DEPLOY
+from tests.ports import free_port
 from tests.system_packages import program
 
 from marketbot.observability import metrics
@@ -23,12 +23,6 @@ from marketbot.observability.exposition import serve_metrics
 TOKEN = "operator-token-for-the-scrape"
 DEADLINE_S = 90.0
 POLL_S = 0.2
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def ask(port: int, path: str) -> Any:

@@ -16,8 +16,9 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.api.conftest import TOKEN, Api, accepts, free_port, until
+from tests.api.conftest import TOKEN, Api, accepts, until
 from tests.faults.installation import SOURCE, SYMBOLS, Installation, eventually, open_installation_with
+from tests.ports import free_port
 from tests.users.crowd import give_token
 
 from marketbot.accounts import resealing

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
-from marketbot.supervisor.endpoints import answers, free_port
+from marketbot.supervisor.endpoints import answers
 from marketbot.supervisor.errors import SupervisorError
 from marketbot.supervisor.front_door import LOG_STDERR, FrontDoor, Place, render
 from marketbot.supervisor.programs import READY_PATH, find_front_door
@@ -69,7 +70,7 @@ async def behind_the_door(
     binary: str, dsn: str, directory: Path, *, apis: int = 2, log_all: bool = False, **bounds: int
 ) -> AsyncIterator[Behind]:
     """Start APIs on a database, and a door before them; end them all afterwards."""
-    made = Behind(free_port("127.0.0.1"), [free_port("127.0.0.1") for _ in range(apis)], directory)
+    made = Behind(free_port(), [free_port() for _ in range(apis)], directory)
     places = [Place("127.0.0.1", port) for port in made.api_ports]
     text = render(FrontDoor(Place("127.0.0.1", made.port), places, max_connections=4_000, log=LOG_STDERR, **bounds))
     if log_all:

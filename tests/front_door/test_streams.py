@@ -10,10 +10,10 @@ import pytest
 from tests.front_door.conftest import start_logged, until_ready
 from tests.live.conftest import Install, install  # noqa: F401 - a fixture
 from tests.live.reader import reading
+from tests.ports import free_port
 
 from marketbot.api import live_stream
 from marketbot.domain.live import Changed
-from marketbot.supervisor.endpoints import free_port
 from marketbot.supervisor.front_door import LOG_STDERR, FrontDoor, Place, render
 
 pytestmark = pytest.mark.process
@@ -31,7 +31,7 @@ async def test_a_stream_is_neither_slow_nor_dead_to_the_door(
 ) -> None:
     monkeypatch.setattr(live_stream, "SIGN_OF_LIFE_S", SIGN_OF_LIFE_S)
     made = await install()
-    port = free_port("127.0.0.1")
+    port = free_port()
     places = [Place("127.0.0.1", each.port) for each in made.instances]
     text = render(FrontDoor(Place("127.0.0.1", port), places, max_connections=1_000, log=LOG_STDERR))
     # A time-out is a time-out: shorter ones are waited for by a test, and all of them are passed many times over.

@@ -26,10 +26,11 @@ import orjson
 import pyotp
 import pytest
 import redis.asyncio
-from tests.api.conftest import Answer, Api, accepts, free_port, until
+from tests.api.conftest import Answer, Api, accepts, until
 from tests.cache.store import Store
 from tests.faults.installation import SYMBOLS, Installation, eventually, open_installation_with
 from tests.people.mailbox import LOGIN, Mailbox, receiving
+from tests.ports import free_port
 
 from marketbot.people.newcomers import make_setup_link
 

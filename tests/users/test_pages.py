@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.api.conftest import free_port, running
+from tests.api.conftest import running
+from tests.ports import free_port
 
 from marketbot.accounts.api_token import make_token
 from marketbot.api.paging import PAGE_MAX, ParameterInvalid, read_cursor, write_cursor
