@@ -84,7 +84,7 @@ _NUMBERS_OF_STAFF = {
     "report_id": "SELECT min(report_id) FROM readiness_report",
 }
 _RESTLESS = frozenset({
-    "worker", "refusal", "idempotency_key", "audit_entry", "audit_address", "user_wall", "slot_map", "notice_look",
+    "worker", "refusal", "idempotency_key", "audit_entry", "audit_address", "process_sample", "user_wall", "slot_map", "notice_look",
 })  # fmt: skip
 """Tables that change of themselves, or tell of attempts."""
 _OF_NOBODY = frozenset({"source", "signal"})
