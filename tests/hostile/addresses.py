@@ -18,6 +18,8 @@ from marketbot.domain.scope import OPERATOR_SCOPES, USER_SCOPES, Scope
 from marketbot.settings import Settings
 
 READS = ("GET", "HEAD")
+WORDS = {"source": "shared", "secret": "s" * 43, "path": "console.css", "name": "webhooks", "symbol": "BTCUSDT", "side": "long"}
+"""What stands in addresses beside numbers."""
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
@@ -53,8 +55,8 @@ class Address:
         return self.method not in READS
 
     def at(self, numbers: Mapping[str, object]) -> str:
-        """Return the path with these numbers in it."""
-        return _PARAMETER.sub(lambda found: str(numbers[found[1]]), self.path)
+        """Return the path with these numbers in it, and in place of words others where they are among them."""
+        return _PARAMETER.sub(lambda found: str({**WORDS, **numbers}[found[1]]), self.path)
 
 
 def addresses_of(app: Litestar) -> list[Address]:

@@ -1,4 +1,4 @@
-"""One body that each address takes: what an attacker changes a word of.
+"""One body, or query, that each address takes: what an attacker changes a word of.
 
 An address that needs none, or whose own default will do, stands not here. One that is new and needs one fails
 ``test_a_foreign_number_is_none``, by name.
@@ -11,6 +11,15 @@ from typing import Any
 PASSWORD = "umas quantas palavras longas"
 OTHER_PASSWORD = "um cavalo atravessa a ponte"
 KEYS = {"api_key": "k" * 40, "api_secret": "s" * 40}
+CREDENTIAL = {
+    "id": "AAAA", "rawId": "AAAA", "type": "public-key", "clientExtensionResults": {},
+    "response": {
+        "clientDataJSON": "e30", "attestationObject": "oA", "authenticatorData": "AAAA", "signature": "AAAA", "userHandle": "MQ",
+        "transports": ["internal"],
+    },
+}  # fmt: skip
+"""What a browser says of a passkey, in form; it proves nothing."""
+ONCE = "6d0f0f7a-6d4c-4a7e-9a53-3f2d1c0b9a88"
 
 JSON: dict[str, dict[str, Any]] = {
     "PATCH /v1/accounts/{account_id:int}/settings": {"leverage": 7},
@@ -38,6 +47,15 @@ JSON: dict[str, dict[str, Any]] = {
     "POST /v1/session/recovery-codes": {"password": PASSWORD, "code": "000000"},
     "POST /v1/session/password": {"present": PASSWORD, "password": OTHER_PASSWORD},
     "PATCH /v1/session/profile": {"name": "Somebody", "language": "en", "time_zone": "UTC"},
+    "POST /v1/session/passkey": {"credential": CREDENTIAL},
+    "POST /v1/passkeys/begin": {"password": PASSWORD},
+    "POST /v1/passkeys": {"credential": CREDENTIAL, "name": "Phone"},
+    "PATCH /v1/passkeys/{passkey_id:int}": {"name": "Phone"},
+    "POST /v1/me/export": {"password": PASSWORD},
+    "POST /v1/me/erasure": {"password": PASSWORD, "code": "000000", "force": False},
+    "POST /v1/erasure/keep": {"token": "t" * 43},
+    "POST /v1/operator/people/{person_id:int}/erasure": {"force": False},
+    "POST /v1/operator/users/{user_id:int}/erasure": {"force": False},
     "POST /v1/operator/users": {"name": "newcomer"},
     "PATCH /v1/operator/users/{user_id:int}": {"enabled": True},
     "POST /v1/operator/keys/revoke": {"scope": "account", "key": "1", "drill": True},
@@ -57,9 +75,47 @@ JSON: dict[str, dict[str, Any]] = {
     "POST /v1/operator/channels/{channel_id:int}/confirm": {"code": "ABCDEFGHJK"},
 }
 FORMS: dict[str, dict[str, str]] = {
+    "POST /accounts/connect": {
+        "label": "another",
+        "venue": "bybit",
+        "environment": "testnet",
+        "exchange": "",
+        "real": "",
+        "follow:shared": "true",
+        **KEYS,
+    },
     "POST /accounts/{account_id:int}/key": KEYS,
+    "POST /accounts/{account_id:int}/disconnect": {"force": "false"},
+    "POST /accounts/{account_id:int}/follows": {"follow:shared": "true"},
+    "POST /close": {"account": "1", "symbol": "BTCUSDT"},
+    "POST /profile/channels": {"kind": "webhook", "url": "https://hooks.example/a/path", "minimum": "warning", "language": "en"},
     "POST /profile/channels/{channel_id:int}": {"act": "change", "language": "en"},
+    "POST /operator/channels": {
+        "kind": "webhook",
+        "url": "https://hooks.example/a/path",
+        "notice:position_unprotected": "true",
+        "language": "en",
+    },
     "POST /operator/channels/{channel_id:int}": {"act": "change", "language": "en"},
+    "POST /profile/tokens": {"name": "program", "scope:orders:read": "true", "days": "30"},
+    "POST /profile/tokens/revoke": {"token": "1"},
+    "POST /profile/passkeys/name": {"passkey": "1", "name": "Phone"},
+    "POST /profile/passkeys/remove": {"passkey": "1"},
+    "POST /profile/privacy/export": {"present": PASSWORD},
+    "POST /profile/privacy/erase": {"password": PASSWORD, "code": "000000", "force": "no"},
+    "POST /keep": {"token": "t" * 43},
+    "POST /operator/privacy": {"email": "rui@club.example", "force": "no"},
+    "POST /operator/privacy/keep": {"erasure": "1"},
+    "POST /operator/users/{user_id:int}": {"enabled": "true"},
+    "POST /operator/controls": {
+        "deed": "close",
+        "scope": "account",
+        "key": "1",
+        "symbol": "BTCUSDT",
+        "reason": "why",
+        "word": "",
+        "once": ONCE,
+    },
     "POST /accounts/{account_id:int}": {"leverage": "7", "paused": "true", "allowed_symbols": "BTCUSDT"},
     "POST /home/pause": {"account": "1", "paused": "true"},
     "POST /login": {"email": "nobody@club.example", "password": PASSWORD, "next": "/accounts"},
@@ -84,3 +140,5 @@ FORMS: dict[str, dict[str, str]] = {
     "POST /operator/sources/test": {"source": "shared", "action": "buy", "symbol": "BTCUSDT", "body": ""},
     "POST /operator/tokens": {"name": "program", "rights": "read", "life": "30"},
 }
+QUERIES = {"GET /operator/controls/preview": "?deed=close&scope=account&key=1&symbol=BTCUSDT"}
+"""The same for what is read; the others answer without any."""

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from marketbot.api import admission, channel_changes, limits, newcomers
+from marketbot.api import admission, channel_changes, exports, limits, newcomers
 from marketbot.domain.gcra import Rate
 from marketbot.people import changes, login, passwords
 from marketbot.people import newcomers as people_newcomers
+from marketbot.people import passkeys as people_passkeys
+from marketbot.privacy import erasing
 
 from .addresses import Address, all_addresses
 from .siege import Siege, siege_of
@@ -22,8 +24,11 @@ _LIMITS = (
     (login, ("LOGIN_ADDRESS", "LOGIN_EMAIL", "SECOND_FACTOR")),
     (newcomers, ("MAIL_ADDRESS",)),
     (people_newcomers, ("LOGIN_ADDRESS",)),
+    (people_passkeys, ("LOGIN_ADDRESS",)),
     (changes, ("LOGIN_ADDRESS", "SECOND_FACTOR")),
     (channel_changes, ("CHANNEL_CODES",)),
+    (exports, ("EXPORTS",)),
+    (erasing, ("LOGIN_ADDRESS", "SECOND_FACTOR")),
 )
 
 

@@ -35,6 +35,11 @@ IDS = (
     "token_id",
     "channel_id",
     "command_id",
+    "passkey",
+    "token",
+    "channel",
+    "erasure",
+    "key",
     "owner",
     "user",
 )
@@ -211,7 +216,8 @@ async def test_no_address_is_open_by_mistake(addresses: list[Address]) -> None:
         "/developers", "/developers/{name:str}", "/v1/openapi.json",
         "/health/live", "/health/ready", "/static/{path:path}", "/preferences", "/login", "/setup", "/invitation", "/forgot", "/sign-up",
         "/reset", "/v1/session", "/v1/setup", "/v1/invitations/look", "/v1/invitations/accept", "/v1/sign-up", "/v1/password/forgot",
-        "/v1/password/reset", "/v1/webhook/{source:str}", "/v1/webhook/{source:str}/{secret:str}",
+        "/v1/password/reset", "/keep", "/v1/erasure/keep", "/v1/session/passkey/begin", "/v1/session/passkey",
+        "/v1/webhook/{source:str}", "/v1/webhook/{source:str}/{secret:str}",
     }  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, Phase, event, given, note, seed, settings
 from hypothesis import strategies as st
 from tests.api.conftest import Answer
 
-from .addresses import Address
+from .addresses import WORDS, Address
 from .garbage import Wire, cookie_headers, form_bodies, json_bodies, odd_headers, queries, quoted, texts, usual_headers
-from .siege import ANA, NOBODY, WORDS, Caller, Siege, body_of, encoded
+from .siege import ANA, NOBODY, Caller, Siege, body_of, encoded
 
 SEED = int(os.environ.get("MARKETBOT_FUZZ_SEED", "20261130"))
 EXAMPLES = int(os.environ.get("MARKETBOT_FUZZ_EXAMPLES", "250"))
@@ -27,7 +27,7 @@ ENDING = frozenset({
     "/logout", "/v1/session", "/v1/sessions", "/v1/sessions/{session_id:int}", "/profile/sessions", "/v1/tokens/{token_id:int}",
     "/v1/operator/tokens/{token_id:int}", "/profile/password", "/v1/session/password", "/second-factor/confirm", "/second-factor/end",
     "/v1/operator/people/{person_id:int}", "/operator/people/{person_id:int}", "/v1/operator/users/{user_id:int}",
-    "/operator/tokens/{token_id:int}/revoke",
+    "/operator/tokens/{token_id:int}/revoke", "/operator/users/{user_id:int}",
 })  # fmt: skip
 """What may end the session or token that is shown: it would be fuzzed once, and all others never."""
 ANSWER_DEADLINE_S = 60.0
@@ -63,7 +63,7 @@ class Bombardment:
         return self.siege.sessions["ana"]
 
     def path(self, address: Address) -> str:
-        return address.at({**self.numbers, **WORDS})
+        return address.at(self.numbers)
 
     async def _judge(self, wire: Wire, *, by_the_server: bool) -> int:
         answer = await self.siege.api.raw(wire.encoded())

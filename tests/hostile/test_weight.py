@@ -44,7 +44,7 @@ async def test_no_page_is_heavy_or_waits_for_a_script(siege: Siege, addresses: l
     for address in pages(addresses):
         for who in (siege.sessions["ana"], siege.sessions["admin"], NOBODY):
             answer = await siege.ask(address, who, numbers)
-            if answer.status != 200:
+            if answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
                 continue
             text = answer.body.decode()
             loads = Loads(text)

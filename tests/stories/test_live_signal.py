@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
+from tests.api.conftest import until
 from tests.web.browser import DESKTOP, PHONE, Visitor, chromium, visit
 
 from .stage import ACCOUNTS, HERS, HIS, Stage, on_stage
@@ -126,7 +127,7 @@ async def of_his_own_live(his: Visitor, hers: Visitor) -> None:
     """What she changes is heard by her page and by nothing of his; what he changes he hears."""
     await his.open("/home")
     await his.page.evaluate(HEAR)
-    await his.page.wait_for_function("window.heard.includes('reset')")
+    await until(lambda: his.page.evaluate("window.heard.includes('reset')"))
     await hers.page.get_by_role("button", name=f"Pausar {HERS}").click()
     await expect(hers.page.get_by_role("button", name=f"Retomar {HERS}")).to_be_visible()
     await listen(hers, "/home")
@@ -134,5 +135,5 @@ async def of_his_own_live(his: Visitor, hers: Visitor) -> None:
     assert "accounts" not in before, before
     csrf = await his.page.evaluate("async () => (await (await fetch('/v1/session')).json()).csrf_token")
     assert await his.page.evaluate(PAUSE, csrf) == 200
-    await his.page.wait_for_function("window.heard.includes('accounts')")
+    await until(lambda: his.page.evaluate("window.heard.includes('accounts')"))
     await expect(his.page.get_by_role("button", name=f"Resume {HIS}")).to_be_visible()

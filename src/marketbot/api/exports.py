@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from marketbot.api.admission import ApiRequest, caller_of, person_of, spoken_by
+from marketbot.api.answers import HEADERS
 from marketbot.api.database import Database
 from marketbot.api.problems import ApiReason, api_problem
 from marketbot.api.session_answers import refusal_answer, seen_by
@@ -89,7 +90,8 @@ class ArchiveAnswer(Response[bytes]):
     """A ZIP that is written while it is made. Each piece is sent before the next is read."""
 
     def __init__(self, pieces: AsyncIterator[bytes], places: ExportPlaces, name: str) -> None:
-        super().__init__(b"")
+        attached = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="{name}"'}
+        super().__init__(b"", headers=HEADERS | attached)
         self._pieces = pieces
         self._places = places
         self._name = name
@@ -99,12 +101,7 @@ class ArchiveAnswer(Response[bytes]):
         return cast(ASGIResponse, self._write)
 
     async def _write(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        headers = [
-            (b"content-type", b"application/zip"),
-            (b"content-disposition", f'attachment; filename="{self._name}"'.encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+        headers = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async for piece in self._pieces:

@@ -85,6 +85,12 @@ def html(request: ApiRequest, content: str, status: int = 200) -> Response[bytes
     return Response(content.encode(), status_code=status, media_type=MEDIA_TYPE, headers=told)
 
 
+def as_file(request: ApiRequest, answer: Response[bytes]) -> Response[bytes]:
+    """Return a file that the API makes, with the headers of a page: it has a page's address."""
+    answer.headers.update(headers.with_transport(headers.PAGE, https=is_https(request)))
+    return answer
+
+
 def go_to(request: ApiRequest, path: str, said: str = "") -> Response[bytes]:
     """Send the browser on after a form was taken; ``said`` is the key of what the next page tells (``said.KEY``)."""
     told = headers.with_transport(headers.PAGE, https=is_https(request))

@@ -61,14 +61,14 @@ async def jobs(request: ApiRequest) -> Response[bytes]:
 async def retry_job(request: ApiRequest) -> Response[bytes]:
     """Let a dead letter begin anew, now; one that is gone or has an open twin is left as it is."""
     done = await change_dead(request, request.path_params["job_id"], retry_dead, Action.JOB_RETRIED)
-    return go_to(request, "/operator/jobs", "job_retried" if done else "job_gone")
+    return go_to(request, "/operator/jobs", "job_retried") if done else error_page(request, 404, "job_gone")
 
 
 @post("/operator/jobs/{job_id:int}/drop", opt=demands(Scope.JOBS_WRITE))
 async def drop_job(request: ApiRequest) -> Response[bytes]:
     """Forget a dead letter for ever."""
     done = await change_dead(request, request.path_params["job_id"], drop_dead, Action.JOB_DROPPED)
-    return go_to(request, "/operator/jobs", "job_dropped" if done else "job_gone")
+    return go_to(request, "/operator/jobs", "job_dropped") if done else error_page(request, 404, "job_gone")
 
 
 def key_of(row: JobRow) -> DeadKey:

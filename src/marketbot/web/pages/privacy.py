@@ -15,7 +15,7 @@ from marketbot.store.people import read_person
 from marketbot.web.admission import form_of
 from marketbot.web.errors import error_page
 from marketbot.web.forms import Form
-from marketbot.web.page import go_to, show
+from marketbot.web.page import as_file, go_to, show
 from marketbot.web.people import reception_of, told
 
 PAGE = "/profile/privacy"
@@ -32,7 +32,7 @@ async def take_export(request: ApiRequest) -> Response[bytes]:
     made = await begin_export(request, form_of(request).get("present", ""))
     if made is None:
         return error_page(request, 503, "busy")
-    return made if isinstance(made, Response) else await _show(request, Form({}, told(made)), of="export")
+    return as_file(request, made) if isinstance(made, Response) else await _show(request, Form({}, told(made)), of="export")
 
 
 @post(f"{PAGE}/erase", opt=of_person())

@@ -19,7 +19,7 @@ from marketbot.domain.scope import Scope
 from marketbot.store.audit_trail import NEWEST, AuditFilter, AuditRow, list_entries
 from marketbot.store.people import names_of
 from marketbot.web.formats import Formats
-from marketbot.web.page import seen_by, show
+from marketbot.web.page import as_file, seen_by, show
 from marketbot.web.table import Column, Filter, Option, csv_answer, read_table, wants_csv
 
 NAME = "audit"
@@ -137,7 +137,7 @@ async def control_report(request: ApiRequest) -> Response[bytes]:
     day = f"{formats.now.astimezone(formats.zone):%Y-%m-%d}"
     name = f"marketbot-control-report-{asked.get('until') or day}.{SUFFIXES[wanted]}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return as_file(request, answer)
 
 
 def key_of(row: Told) -> EntryKey:
