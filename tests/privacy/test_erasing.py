@@ -24,7 +24,8 @@ from marketbot.privacy import erasing
 from marketbot.privacy.erasing import erase_due
 from marketbot.store.audit_trail import verify
 from marketbot.store.jobs import ClaimedJob
-from marketbot.store.personal_data import PARTS, Fate
+from marketbot.store.personal_data import PARTS
+from marketbot.store.personal_part import Fate
 
 from .conftest import Lives
 from .life import address, canaries

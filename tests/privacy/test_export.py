@@ -17,7 +17,7 @@ from marketbot.clock import SystemClock
 from marketbot.domain.person import Locale
 from marketbot.privacy import archive
 from marketbot.privacy.archive import About, Archive
-from marketbot.store import personal_data
+from marketbot.store import personal_pages
 from marketbot.store.personal_data import PARTS
 
 from .conftest import Lives
@@ -83,7 +83,7 @@ async def test_pages_and_files_of_any_size_hold_every_row_once(lives: Lives, mon
         user_id,
     )
     whole = read(await make(lives, "user"))
-    for module, name, value in ((personal_data, "EXPORT_PAGE", 3), (archive, "EXPORT_PAGE", 3), (archive, "FILE_ROWS_MAX", 7)):
+    for module, name, value in ((personal_pages, "EXPORT_PAGE", 3), (archive, "EXPORT_PAGE", 3), (archive, "FILE_ROWS_MAX", 7)):
         monkeypatch.setattr(module, name, value)
     parts = read(await make(lives, "user"))
     for table, rows in (("realized_result", 47), ("orders", 18), ("audit_entry", len(whole["audit_entry.json"]))):

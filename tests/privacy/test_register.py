@@ -5,8 +5,8 @@ from __future__ import annotations
 from marketbot.backup.tables import SCHEMA_TABLE, tables
 from marketbot.domain.person import Locale
 from marketbot.privacy.readme import FILES, readme
-from marketbot.store import personal_data
 from marketbot.store.personal_data import AUDIT_ADDRESS_WITHHELD, AUDIT_COLUMNS, AUDIT_WITHHELD, NOT_EXPORTED, PARTS
+from marketbot.store.personal_part import Owner
 from marketbot.store.pool import connect
 
 TOLD_ELSEWHERE = {"audit_entry", "audit_address"}
@@ -74,5 +74,5 @@ def test_statements_name_the_owner_and_a_bound() -> None:
     for part in PARTS:
         assert "$1" in part.sql
         assert " LIMIT $" in part.sql
-        if part.owner is personal_data.Owner.ACCOUNT:
+        if part.owner is Owner.ACCOUNT:
             assert "t.account_id = $1 AND t.user_id = $2" in part.sql

@@ -25,17 +25,9 @@ from marketbot.ports import Clock
 from marketbot.privacy.readme import readme
 from marketbot.store.channels import channel_aad
 from marketbot.store.notices import hook_aad
-from marketbot.store.personal_data import (
-    AUDIT_WITHHELD,
-    EXPORT_PAGE,
-    NOT_EXPORTED,
-    PARTS,
-    Owner,
-    Part,
-    own_accounts,
-    read_audit_page,
-    read_page,
-)
+from marketbot.store.personal_data import AUDIT_WITHHELD, NOT_EXPORTED, PARTS
+from marketbot.store.personal_pages import EXPORT_PAGE, own_accounts, read_audit_page, read_page
+from marketbot.store.personal_part import Owner, Part
 from marketbot.store.pool import Connection
 from marketbot.vault.vault import Vault, VaultError
 

@@ -6,102 +6,14 @@ A test holds this against the schema: a new table or column is told of here, or 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from marketbot.domain.ids import AccountId, PersonId, UserId
-from marketbot.store.pool import Connection
-
-EXPORT_PAGE = 500
-"""Rows of one table that an export reads, and holds, at once."""
-
-AUDIT_ENTRIES = (Path(__file__).with_name("sql") / "persons_audit_entries.sql").read_text()
+from marketbot.store.personal_part import Fate, Nested, Owner, Part
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _OPENS = "it opens something; nobody is ever shown it"
 _DELIVERY = "how the message goes out, not what it tells"
-
-
-class Owner(StrEnum):
-    """What a table's rows are found by. Rows of an account are read account by account, along their index."""
-
-    PERSON = "person"
-    USER = "user"
-    ACCOUNT = "account"
-
-
-class Fate(StrEnum):
-    """What an erasure does with rows."""
-
-    GOES = "goes"
-    PSEUDONYM = "pseudonym"
-    """The row stays under its number; what tells who it was is blanked."""
-    STAYS = "stays"
-    """Books, by number alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """Rows that belong to one row of a part, told inside it. Decimals are cast to texts: a JSON number would become a float."""
-
-    name: str
-    table: str
-    columns: tuple[str, ...]
-    where: str
-    order: str
-    withheld: Mapping[str, str] = field(default_factory=dict)
-    fate: Fate = Fate.STAYS
-
-    @property
-    def sql(self) -> str:
-        pairs = ", ".join(f"'{column.partition('::')[0]}', n.{column}" for column in self.columns)
-        return (
-            f"(SELECT coalesce(jsonb_agg(jsonb_build_object({pairs}) ORDER BY {self.order}), '[]')"
-            f" FROM {self.table} n WHERE {self.where}) AS {self.name}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One table as its owner is given it. ``key`` orders the pages; ``start`` lies before every key."""
-
-    table: str
-    owner: Owner
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
-    start: tuple[Any, ...]
-    fate: Fate
-    scope: str = ""
-    withheld: Mapping[str, str] = field(default_factory=dict)
-    more: tuple[str, ...] = ()
-    nested: tuple[Nested, ...] = ()
-    opened: Mapping[str, str] = field(default_factory=dict)
-    """Sealed columns that their owner is shown, by the name they are shown under."""
-
-    @property
-    def sql(self) -> str:
-        """The statement of a page: the owner's arguments, the last key, how many rows."""
-        scope = (
-            self.scope
-            or {
-                Owner.PERSON: "t.person_id = $1",
-                Owner.USER: "t.user_id = $1",
-                Owner.ACCOUNT: "t.account_id = $1 AND t.user_id = $2",
-            }[self.owner]
-        )
-        first = 3 if self.owner is Owner.ACCOUNT else 2
-        last = [f"${first + place}" for place in range(len(self.key))]
-        told = [f"t.{column}" for column in (*self.columns, *self.opened)] + list(self.more) + [each.sql for each in self.nested]
-        keys = [f"{key} AS key_{place}" for place, key in enumerate(self.key)]
-        return (
-            f"SELECT {', '.join(told + keys)} FROM {self.table} t WHERE ({scope}) AND ({', '.join(self.key)}) > ({', '.join(last)})"
-            f" ORDER BY {', '.join(self.key)} LIMIT ${first + len(self.key)}"
-        )
-
 
 _OWN_ACCOUNTS = "SELECT a.account_id FROM account a WHERE a.user_id = $1"
 
@@ -457,25 +369,3 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Tables that no export tells of, and why."""
-
-
-async def read_page(
-    connection: Connection, part: Part, owner: tuple[int, ...], after: tuple[Any, ...]
-) -> list[Mapping[str, Any]]:
-    """Return a page of one owner's rows behind a key. ``owner``: a person's or user's number; an account's, then its user's."""
-    rows = await connection.fetch(part.sql, *owner, *after, EXPORT_PAGE)
-    return [dict(row) for row in rows]
-
-
-async def own_accounts(connection: Connection, user_id: UserId) -> list[AccountId]:
-    """Return all accounts of a user; there are few (``MARKETBOT_ACCOUNTS_PER_USER``)."""
-    rows = await connection.fetch("SELECT account_id FROM account WHERE user_id = $1 ORDER BY account_id", user_id)
-    return [AccountId(row["account_id"]) for row in rows]
-
-
-async def read_audit_page(
-    connection: Connection, person_id: PersonId | None, user_id: UserId | None, after: int
-) -> list[Mapping[str, Any]]:
-    """Return a page of the entries by or about somebody: what they did, and what was done to them, their user and their accounts."""
-    rows = await connection.fetch(AUDIT_ENTRIES, person_id, user_id, after, EXPORT_PAGE)
-    return [dict(row) for row in rows]
