@@ -44,13 +44,19 @@ URL_SECRET = f"{CANARY}HookPath"
 HOOK = f"https://hooks.example/services/{URL_SECRET}"
 WRONG_WEBHOOK_SECRET = f"{CANARY}WrongWebhookSecret0000000000000"
 CHANNELS = ("live_event", "account", "signal", "chunk", "control", "egress_ban", "source", "worker", "job")
-PAGES = ("/operator", "/operator/accounts", "/operator/accounts?format=csv", "/profile", "/second-factor")
+PAGES = (
+    "/operator", "/operator/accounts", "/operator/accounts?format=csv", "/operator/users", "/operator/controls", "/operator/jobs",
+    "/operator/audit", "/operator/privacy", "/operator/channels", "/operator/sources", "/operator/tokens", "/profile", "/profile/passkeys",
+    "/profile/privacy", "/second-factor",
+)  # fmt: skip
 OWN_PAGES = {f"answer of GET {path}" for path in PAGES}
 """Every page of a session carries that session's own CSRF token, and no other."""
 READS = (
     "/metrics", "/v1/operator/users", "/v1/operator/accounts", "/v1/operator/tokens", "/v1/operator/sources", "/v1/operator/audit",
     "/v1/operator/audit/verify", "/v1/operator/control-report", "/v1/operator/people", "/v1/operator/invitations", "/v1/operator/channels",
-    "/v1/operator/jobs/dead", "/v1/operator/controls", "/v1/operator/policy", "/v1/sessions", "/v1/session",
+    "/v1/operator/jobs/dead", "/v1/operator/controls", "/v1/operator/policy", "/v1/operator/erasures",
+    "/v1/operator/markets", "/v1/operator/readiness", "/v1/operator/series", "/v1/passkeys", "/v1/me/erasure",
+    "/v1/sessions", "/v1/session",
 )  # fmt: skip
 COMMANDS_AT_ONCE = 3
 COMMANDS = (
