@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/marketbot demo $(ARGS)
 
 test: system-packages
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 3 $(ARGS)
 
 # Programs that some tests use and pip does not have, from the system's package manager, unpacked into .venv; no rights needed.
 system-packages: $(VENV)/.installed

@@ -13,7 +13,7 @@ from marketbot.store.reads import Reads
 from marketbot.store.replicas import Replicas
 
 STORE_TIMEOUT_S = 1.8
-LOOKUP_TIMEOUT_S = 0.8
+LOOKUP_TIMEOUT_S = 1.1
 """Together below the 3 s after which TradingView gives up: it sends again only after a 5xx, so our 503 must come before."""
 REOPEN_PAUSE_S = 0.5
 """Between attempts to open the pool while the database is away."""
