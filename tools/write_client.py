@@ -54,8 +54,9 @@ SECRETS = frozenset(
 WORDS_IN_PLACE_MAX = 5
 """More of them get a name."""
 FOLLOWING = ("next", "next_after")
-_FORMATS = {"decimal": ("decimal", "Decimal"), "date-time": ("datetime", "datetime"), "date": ("datetime", "date")}
 """Fields of a page that say where the list goes on."""
+_FORMATS = {"decimal": ("decimal", "Decimal"), "date-time": ("datetime", "datetime"), "date": ("datetime", "date")}
+"""Types of texts that are no plain texts, by their format: where each comes from."""
 
 
 @dataclass
